@@ -1,0 +1,1 @@
+"""The state, in SQLite: one method, one question, one SQL statement."""

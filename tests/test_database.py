@@ -1,0 +1,146 @@
+"""Connections, transactions and what is remembered."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from internal_api.repository.database import (
+    MAX_ANSWERS,
+    Connection,
+    Database,
+    SchemaError,
+)
+
+
+@pytest.fixture(params=["file", "memory"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """An empty database of either kind."""
+    database = Database(tmp_path / "test.db" if request.param == "file" else None)
+    database.create()
+    return database
+
+
+def revision(connection: Connection) -> str:
+    """A text that is there to be read."""
+    select = "SELECT gitlab_revision FROM application_settings"
+    return str(connection.execute(select).fetchone()[0])
+
+
+def set_revision(connection: Connection, value: str) -> None:
+    """Write that text."""
+    connection.execute("UPDATE application_settings SET gitlab_revision = ?", (value,))
+
+
+def read(database: Database) -> str:
+    """Read that text as requests do."""
+    with database.reading() as connection:
+        return connection.remember(revision)
+
+
+def test_create_twice(database: Database) -> None:
+    """Creating the tables again changes nothing."""
+    with database.writing() as connection:
+        set_revision(connection, "kept")
+    database.create()
+    assert read(database) == "kept"
+
+
+def test_create_other_version(tmp_path: Path) -> None:
+    """A file of another version is refused, not half understood."""
+    path = tmp_path / "test.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(SchemaError, match="schema 99"):
+        Database(path).create()
+
+
+def test_writing_takes_everything_back(database: Database) -> None:
+    """An error within a transaction leaves nothing of it, not even remembered."""
+    before = read(database)
+
+    with suppress(LookupError), database.writing() as connection:
+        set_revision(connection, "lost")
+        assert connection.remember(revision) == "lost"
+        raise LookupError
+    assert read(database) == before
+
+
+def test_remember_sees_own_writes(database: Database) -> None:
+    """What this process writes is answered from then on."""
+    read(database)
+    with database.writing() as connection:
+        set_revision(connection, "own")
+    assert read(database) == "own"
+
+
+def test_remember_sees_other_processes(tmp_path: Path) -> None:
+    """What another connection commits is answered from then on."""
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+    for value in ("one", "two", "three"):
+        with theirs.writing() as connection:
+            set_revision(connection, value)
+        assert read(ours) == value
+
+
+def test_remember_asks_once(database: Database) -> None:
+    """The same question is not asked again while nothing is written."""
+    asked = []
+
+    def question(_connection: Connection, argument: int) -> int:
+        asked.append(argument)
+        return argument
+
+    with database.reading() as connection:
+        for argument in (1, 2, 1, 2):
+            assert connection.remember(question, argument) == argument
+    assert asked == [1, 2]
+
+
+def test_remember_is_bounded(database: Database) -> None:
+    """However many questions there are, only so many answers are kept."""
+
+    def question(_connection: Connection, argument: int) -> int:
+        return argument
+
+    with database.reading() as connection:
+        for argument in range(3 * MAX_ANSWERS):
+            connection.remember(question, argument)
+        assert len(connection._answers) <= MAX_ANSWERS
+
+
+def test_image() -> None:
+    """A database made of an image holds the same and goes its own way."""
+    database = Database()
+    database.create()
+    with database.writing() as connection:
+        set_revision(connection, "image")
+    copy = Database(image=database.image())
+    assert read(copy) == "image"
+    with copy.writing() as connection:
+        set_revision(connection, "copy")
+    assert (read(copy), read(database)) == ("copy", "image")
+
+
+def test_threads(database: Database) -> None:
+    """Threads that write at once all succeed, and no increment is lost."""
+
+    def increase(_: int) -> None:
+        with database.writing() as connection:
+            connection.execute(
+                "UPDATE application_settings SET rate_limit_per_minute = "
+                "rate_limit_per_minute + 1"
+            )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(increase, range(200)))
+    with database.reading() as connection:
+        select = "SELECT rate_limit_per_minute FROM application_settings"
+        assert connection.execute(select).fetchone() == (200,)
+    database.close()
