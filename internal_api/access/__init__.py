@@ -1,0 +1,1 @@
+"""Who may do what to which ref: pure rules on plain values."""

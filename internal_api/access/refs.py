@@ -1,0 +1,78 @@
+"""The refs that a push names, and the patterns that protect some of them."""
+
+from __future__ import annotations
+
+import re
+
+from internal_api.access.values import Change
+
+_ANY = "_any"
+_BRANCH = "refs/heads/"
+_TAG = "refs/tags/"
+_FIELDS = 3
+
+# What Ruby splits at is ASCII only: a ref may well have other kinds of spaces.
+_FIELD = re.compile(r"[^\t-\r ]+")
+
+
+def parse_changes(changes: object) -> tuple[Change, ...] | None:
+    """Read the parameter `changes`: lines of `<old id> <new id> <ref>`.
+
+    Blank lines do not count, and of a line only its first three words. A line with
+    fewer names no branch and no tag.
+
+    Args:
+        changes: A text, or a list of lines.
+
+    Returns:
+        None for `_any`: which updates it will be is not known yet.
+
+    Raises:
+        ValueError: It is something else.
+
+    Source: `lib/gitlab/changes_list.rb`.
+    """
+    if changes == _ANY:
+        return None
+    if changes is None:
+        message = "changes is missing"
+        raise ValueError(message)
+    lines = changes.split("\n") if isinstance(changes, str) else changes
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        message = "changes is invalid"
+        raise ValueError(message)
+    words = (_FIELD.findall(line)[:_FIELDS] for line in lines)
+    return tuple(Change(*line, *[""] * (_FIELDS - len(line))) for line in words if line)
+
+
+def branch_name(ref: str) -> str | None:
+    """The name of a branch, or None when the ref is none."""
+    return ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None
+
+
+def tag_name(ref: str) -> str | None:
+    """The name of a tag, or None when the ref is none."""
+    return ref.removeprefix(_TAG) if ref.startswith(_TAG) else None
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name is the one of a rule, or fits its wildcards.
+
+    `*` stands for any text, even none, and even with slashes in it.
+
+    Source: `app/models/ref_matcher.rb`.
+    """
+    first, *parts = pattern.split("*")
+    if not parts:
+        return name == pattern
+    *middle, last = parts
+    if not name.startswith(first):
+        return False
+    # As early as each part may be: that leaves the most for those behind it.
+    end = len(first)
+    for part in middle:
+        start = name.find(part, end)
+        if start < 0:
+            return False
+        end = start + len(part)
+    return name.endswith(last) and end + len(last) <= len(name)
