@@ -1,0 +1,131 @@
+"""Seed files: what the service holds before anybody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from internal_api.repository.world import Summary, load
+from internal_api.repository.world.export import export
+from internal_api.seed_document import Document, Seed, SeedError
+
+__all__ = ["Seed", "SeedError", "Summary", "export", "load", "read"]
+
+DEMO = "demo"
+# Values that the aliases of a YAML file may stand for.
+_MOST_ALIASED = 1_000_000
+
+
+def read(name: str) -> Seed:
+    """Read a seed file, YAML or JSON.
+
+    Args:
+        name: A path, or `demo` for the world of the documentation's examples.
+
+    Raises:
+        SeedError: There is no such file, or it is no seed.
+    """
+    text = _text(name)
+    try:
+        raw = _parse(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise SeedError(name, "", _yaml_reason(error)) from error
+    if isinstance(raw, dict):
+        raw = {key: value for key, value in raw.items() if value is not None}
+    try:
+        document = msgspec.convert(
+            {} if raw is None else raw,
+            Document,
+            dec_hook=lambda kind, value: kind.read(value),
+        )
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at ")
+        key = where.removeprefix("`key` in ").strip("`").removeprefix("$.")
+        raise SeedError(name, key, reason) from error
+    return Seed(name, document)
+
+
+def _text(name: str) -> str:
+    try:
+        if name == DEMO:
+            content = files("internal_api").joinpath("seeds/demo.yml").read_bytes()
+        else:
+            content = Path(name).read_bytes()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise SeedError(name, "", error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise SeedError(name, "", f"not UTF-8, from byte {error.start}") from error
+
+
+def _parse(text: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            pass  # YAML has mappings in braces, too.
+    value = yaml.load(text, _Loader)  # noqa: S506 (it is safe)
+    if _size(value, {}) > len(text) + _MOST_ALIASED:
+        raise ValueError("its aliases stand for too much")
+    return value
+
+
+def _yaml_reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error)
+
+
+class _Loader(yaml.CSafeLoader):
+    """Reads plain data; dates stay texts, and no key is given twice."""
+
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 (as PyYAML calls it)
+    ) -> dict[Hashable, Any]:
+        """Construct a mapping.
+
+        Raises:
+            ConstructorError: A key is there twice: one of them would be lost.
+        """
+        keys = set()
+        for key, _ in node.value:
+            if (key.tag, str(key.value)) in keys:
+                problem = f"{key.value} is there twice"
+                raise yaml.constructor.ConstructorError(
+                    problem=problem, problem_mark=key.start_mark
+                )
+            keys.add((key.tag, str(key.value)))
+        return super().construct_mapping(node, deep)
+
+
+def _construct_text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
+
+
+def _size(value: object, known: dict[int, int]) -> int:
+    """How many values there are, those behind an alias counted each time.
+
+    Raises:
+        ValueError: A value contains itself.
+    """
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 0
+        members = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(member, known) for member in members)
+    elif known[id(value)] == 0:
+        raise ValueError("an alias stands for itself")
+    return known[id(value)]
