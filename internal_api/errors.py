@@ -1,0 +1,202 @@
+"""What GitLab's API answers when it does not succeed.
+
+Source: `lib/api/helpers.rb` (`unauthorized!`, `not_found!` …), `lib/api/api.rb`
+(`rescue_from`), Grape's own errors and Rails' `HandleMalformedStrings`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from typing import Any, ClassVar
+
+import falcon
+import msgspec
+
+from internal_api.params import MalformedRequest, ParameterError
+
+logger = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """An answer that ends a request; `body` is sent as JSON."""
+
+    status: ClassVar[int]
+
+    def __init__(self, body: object) -> None:
+        super().__init__(body)
+        self.body = body
+
+
+class Refused(ApiError):
+    """What the routes for users refuse: a success to HTTP, for the client to show."""
+
+    status = 200
+
+    def __init__(self, message: str) -> None:
+        super().__init__({"success": False, "message": message})
+
+
+class BadRequest(ApiError):
+    """`bad_request!`, and whatever would end as a 500 in Rails for a bad parameter."""
+
+    status = 400
+
+    def __init__(self, reason: str) -> None:
+        super().__init__({"message": f"400 Bad request - {reason}"})
+
+
+class InvalidParameters(ApiError):
+    """Grape's answer to parameters that do not fit their declaration."""
+
+    status = 400
+
+    def __init__(self, messages: str) -> None:
+        super().__init__({"error": messages})
+
+
+class Unauthorized(ApiError):
+    """`unauthorized!`."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__({"message": "401 Unauthorized"})
+
+
+class Forbidden(ApiError):
+    """`forbidden!`."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__({"message": "403 Forbidden"})
+
+
+class NotFound(ApiError):
+    """`not_found!`, with the name of what was not found where GitLab gives it."""
+
+    status = 404
+
+    def __init__(self, resource: str | None = None) -> None:
+        words = ["404", resource, "Not Found"] if resource else ["404", "Not Found"]
+        super().__init__({"message": " ".join(words)})
+
+
+class RecordNotFound(ApiError):
+    """`ActiveRecord::RecordNotFound`: the same with a small f."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__({"message": "404 Not found"})
+
+
+class UnknownRoute(ApiError):
+    """No such path, or not with this verb: the catch-all route of `lib/api/api.rb`."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__({"error": "404 Not Found"})
+
+
+class NotAcceptable(ApiError):
+    """A `format` that the API does not speak."""
+
+    status = 406
+
+    def __init__(self, name: str) -> None:
+        super().__init__({"error": f"The requested format '{name}' is not supported."})
+
+
+class UnsupportedMediaType(ApiError):
+    """A body in a format that the API does not read."""
+
+    status = 415
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(
+            {"error": f"The provided content-type '{content_type}' is not supported."}
+        )
+
+
+class UnprocessableEntity(ApiError):
+    """`unprocessable_entity!`."""
+
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__({"message": "422 Unprocessable Entity"})
+
+
+class TooManyRequests(ApiError):
+    """The rate limit, whose `message` is an object.
+
+    Source: `lib/api/helpers/rate_limiter.rb`.
+    """
+
+    status = 429
+
+    def __init__(self) -> None:
+        text = "This endpoint has been requested too many times. Try again later."
+        super().__init__({"message": {"error": text}})
+
+
+def add_error_handlers(app: falcon.App[Any, Any]) -> None:
+    """Answer every exception in GitLab's words, never with a traceback."""
+    app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(OSError, _unavailable)
+    app.add_error_handler(sqlite3.OperationalError, _unavailable)
+    app.add_error_handler(ApiError, _api_error)
+    app.add_error_handler(ParameterError, _parameter_error)
+    app.add_error_handler(MalformedRequest, _malformed)
+    app.add_error_handler(falcon.HTTPRouteNotFound, _route_not_found)
+
+
+def write_json(resp: falcon.Response, status: int, body: object) -> None:
+    """Answer with a status and a JSON body."""
+    resp.status = status
+    resp.data = msgspec.json.encode(body)
+
+
+def _api_error(
+    _req: falcon.Request, resp: falcon.Response, error: ApiError, _params: object
+) -> None:
+    write_json(resp, error.status, error.body)
+
+
+def _parameter_error(
+    _req: falcon.Request, resp: falcon.Response, error: ParameterError, _params: object
+) -> None:
+    write_json(resp, 400, InvalidParameters(str(error)).body)
+
+
+def _malformed(
+    _req: falcon.Request, resp: falcon.Response, _error: Exception, _params: object
+) -> None:
+    resp.status = 400
+    resp.content_type = "text/plain"
+    resp.data = b"Bad Request"
+
+
+def _route_not_found(
+    _req: falcon.Request, resp: falcon.Response, _error: Exception, _params: object
+) -> None:
+    write_json(resp, UnknownRoute.status, UnknownRoute().body)
+
+
+def _unavailable(
+    _req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
+) -> None:
+    """The disk is full, or the database or git is gone: nobody sent anything wrong."""
+    logger.error("%s", error)
+    write_json(resp, 503, {"message": "503 Service Unavailable"})
+
+
+def _unexpected(
+    req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
+) -> None:
+    # The path only: parameters and headers may hold secrets.
+    logger.error("%s %s", req.method, req.path, exc_info=error)
+    write_json(resp, 500, {"message": "500 Internal Server Error"})

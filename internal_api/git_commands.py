@@ -1,0 +1,270 @@
+"""Whether a Git command may run: the facts are gathered, then the rules decide.
+
+Source: `lib/api/internal/base.rb` (`check_allowed`) and `lib/gitlab/git_access.rb`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from internal_api import git_repository
+from internal_api.access import git, paths, policies
+from internal_api.access.levels import DEVELOPER, MAINTAINER
+from internal_api.access.refs import matches, parse_changes
+from internal_api.access.values import (
+    Attempt,
+    Change,
+    Container,
+    Decision,
+    ProtectedBranch,
+    Refs,
+)
+from internal_api.dates import iso_time
+from internal_api.git_repository import GitTimeoutError, Quarantine
+from internal_api.params import to_text
+from internal_api.repository import git_access, projects, pushes, refs
+from internal_api.repository.database import Database
+from internal_api.repository.git_access import Access
+from internal_api.repository.settings import Settings
+
+PUSH = git.RECEIVE_PACK
+# What protects the default branch of a new project, by the instance's setting.
+_PROTECTED = {
+    "full": ProtectedBranch("main", MAINTAINER, MAINTAINER, 0),
+    "developers_push": ProtectedBranch("main", DEVELOPER, MAINTAINER, 0),
+}
+_MODEL_NAMES = {
+    "project": "Project",
+    "wiki": "Project wiki",
+    "snippet": "Project snippet",
+    "design": "Design",
+}
+TIMED_OUT = (
+    "Push operation timed out\n\nTiming information for debugging purposes:\n"
+    "Checking if you are force pushing to a protected branch... "
+    f"(cancelled after {git_repository.TIMEOUT_S * 1000}.0ms)"
+)
+
+
+class GitCommand(NamedTuple):
+    """A Git command that a client asks about.
+
+    Attributes:
+        changes: The updates of a push, or None for `_any`: not known yet.
+        quarantine: Where the objects of the push are.
+        time: When it is asked, as UTC text.
+    """
+
+    action: str | None
+    protocol: str | None
+    changes: tuple[Change, ...] | None
+    quarantine: Quarantine
+    time: str
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any], now: datetime) -> GitCommand:
+        """Read the parameters of `/allowed`.
+
+        Raises:
+            ValueError: The changes of a push are none; without any, it has none.
+        """
+        action, changes = to_text(params.get("action")), params.get("changes")
+        is_push = action == PUSH and changes is not None
+        return cls(
+            action,
+            to_text(params.get("protocol")),
+            parse_changes(changes) if is_push else (),
+            Quarantine.from_env(params.get("env")),
+            iso_time(now),
+        )
+
+
+def check(
+    database: Database, params: Mapping[str, Any], command: GitCommand
+) -> tuple[Access, Decision]:
+    """Decide about a command of the actor on the repository that `params` name.
+
+    Raises:
+        ValueError: `gl_repository` or `project` is malformed.
+    """
+    with database.reading() as connection:
+        access = git_access.find(connection, params)
+        is_push = command.action == PUSH
+        known = _refs(connection, access.target.container, command) if is_push else None
+    settings, actor, target = access
+    attempt = Attempt(
+        actor,
+        command.action,
+        command.protocol,
+        command.changes,
+        target.container,
+        target.missing,
+        settings.instance,
+        known,
+        command.time,
+    )
+    try:
+        if settings.gitaly_storage_path and target.container:
+            attempt = _ask_git(attempt, settings, target.container, command.quarantine)
+        return access, git.check(attempt)
+    except GitTimeoutError:
+        return access, Decision(False, 503, TIMED_OUT, "git took too long")  # noqa: FBT003
+
+
+def _refs(
+    connection: sqlite3.Connection, container: Container | None, command: GitCommand
+) -> Refs | None:
+    """What is known of the refs that a push to a project changes."""
+    if not (container and container.type == "project" and container.project):
+        return None
+    project_id = container.project.id
+    rules, names = refs.rules(connection, project_id), frozenset[str]()
+    if command.changes:
+        names = refs.existing(connection, project_id, command.changes)
+    # Without the objects every update counts as a fast-forward.
+    return Refs(*rules, names, lambda _change: False, lambda _commit: True)
+
+
+def _ask_git(
+    attempt: Attempt, settings: Settings, container: Container, quarantine: Quarantine
+) -> Attempt:
+    """Let the repository itself answer what it can, if it is in the storage folder."""
+    known = attempt.refs
+    path = settings.gitaly_storage_path
+    repository = git_repository.find(path, relative_path(container), quarantine)
+    if not (repository and container.project):
+        return attempt
+    project = container.project._replace(repository_exists=1)
+    if known and attempt.changes:
+        names, protected_branches = repository.refs(), known.protected_branches
+        empty = not any(name.startswith("refs/heads/") for name in names)
+        project = project._replace(empty_repo=empty)
+        known = known._replace(
+            names=names,
+            is_forced=repository.is_forced,
+            is_on_protected_branch=lambda commit: any(
+                matches(rule.name, branch)
+                for branch in repository.branches_with(commit)
+                for rule in protected_branches
+            ),
+        )
+    container = container._replace(project=project)
+    return attempt._replace(container=container, refs=known)
+
+
+def creates_project(access: Access, decision: Decision, command: GitCommand) -> bool:
+    """Whether a refused push is one that would make its project.
+
+    Source: `lib/gitlab/git_access_project.rb` (`ensure_project_on_push!`).
+    """
+    target, actor = access.target, access.actor
+    return (
+        command.action == PUSH
+        and command.changes is None
+        and target.container is None
+        and target.path is not None
+        and decision.message == git.PROJECT_NOT_FOUND
+        and actor.user is not None
+        and actor.deploy_key is None
+    )
+
+
+def create_project(
+    database: Database, access: Access, command: GitCommand, now: datetime
+) -> Decision | None:
+    """Make the project that is pushed to, if the actor may and it can be.
+
+    Returns:
+        Why its name cannot be; None when there is nothing to say against it.
+
+    Source: `lib/gitlab/git_access_project.rb` (`ensure_project_on_push!`).
+    """
+    user, settings = access.actor.user, access.settings
+    names = paths.to_be_created(access.target.path or "")
+    if user is None or names is None:
+        return None
+    with suppress(sqlite3.IntegrityError), database.writing() as connection:
+        namespace = projects.find_namespace(connection, names[0], user.id)
+        if namespace is None or not policies.may_create_project(
+            user,
+            is_personal=bool(namespace.is_personal),
+            access_level=namespace.access_level,
+        ):
+            return None
+        if error := paths.creation_error(names[1]):
+            return Decision(False, 422, error, "impossible project name")  # noqa: FBT003
+        path = f"{namespace.full_path}/{names[1]}"
+        rule = _PROTECTED.get(settings.instance.default_branch_protection)
+        project_id = projects.create(connection, namespace.id, path, rule)
+        url, web_url = _urls(access, path, command)
+        message = (
+            f"\nThe private project {path} was successfully created.\n\n"
+            f"To configure the remote, run:\n  git remote add origin {url}\n\n"
+            f"To view the project, visit:\n  {web_url}\n\n"
+        )
+        created = pushes.PostPushMessage(
+            user.id, f"project-{project_id}", pushes.PROJECT_CREATED, message
+        )
+        pushes.queue_message(connection, created, now)
+    # Somebody else made it at the same moment: then it is there all the same.
+    return None
+
+
+def queue_moved_message(
+    connection: sqlite3.Connection, access: Access, command: GitCommand, now: datetime
+) -> None:
+    """Tell the user with the next push that the repository has a new path.
+
+    Source: `lib/gitlab/checks/container_moved.rb`.
+    """
+    container, user = access.target.container, access.actor.user
+    if container is None or user is None:
+        return
+    path = full_path(container)
+    message = (
+        f"{_MODEL_NAMES[container.type]} '{access.target.path}' was moved to '{path}'."
+        "\n\nPlease update your Git remote:\n\n"
+        f"  git remote set-url origin {_urls(access, path, command)[0]}\n"
+    )
+    moved = pushes.PostPushMessage(
+        user.id, gl_repository(container), pushes.CONTAINER_MOVED, message
+    )
+    pushes.queue_message(connection, moved, now)
+
+
+def _urls(access: Access, path: str, command: GitCommand) -> tuple[str, str]:
+    """The address to clone from, by the protocol of the command, and the page."""
+    web_url = f"{access.settings.instance.external_url}/{path}"
+    if command.protocol == "ssh":
+        return f"git@{urlsplit(web_url).hostname}:{path}.git", web_url
+    return f"{web_url}.git", web_url
+
+
+def relative_path(container: Container) -> str:
+    """Where the repository lies in its storage."""
+    return paths.hashed_path(container.type, _id(container))
+
+
+def gl_repository(container: Container) -> str:
+    """GitLab's identifier of the repository, such as `project-7`."""
+    return f"{container.type}-{_id(container)}"
+
+
+def full_path(container: Container) -> str:
+    """The canonical path of the repository, without `.git`."""
+    project = container.project.full_path if container.project else None
+    if container.snippet:
+        snippet = f"snippets/{container.snippet.id}"
+        return f"{project}/{snippet}" if project else snippet
+    suffix = "" if container.type == "project" else f".{container.type}"
+    return f"{project}{suffix}"
+
+
+def _id(container: Container) -> int:
+    owner = container.snippet or container.project
+    return owner.id if owner else 0

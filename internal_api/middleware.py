@@ -1,0 +1,123 @@
+"""What happens to every request before its resource sees it.
+
+The order is GitLab's: a malformed request is refused first, then an unknown
+route, then a body or a format that the API does not speak, then the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import falcon
+
+from internal_api import params
+from internal_api.errors import NotAcceptable, UnknownRoute, UnsupportedMediaType
+from internal_api.params import MalformedRequest, ParameterError
+
+Authenticate = Callable[[falcon.Request], None]
+
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+JSON = "application/json"
+
+
+class Gate:
+    """Reads the parameters of a request and asks for the credential of its route.
+
+    Source: `lib/gitlab/middleware/handle_malformed_strings.rb`, Grape's
+    `lib/grape/middleware/formatter.rb` and the `before` blocks of `lib/api`.
+    """
+
+    def __init__(self) -> None:
+        self._authenticate: dict[tuple[object, str], Authenticate] = {}
+
+    def admit(self, resource: object, method: str, authenticate: Authenticate) -> None:
+        """Let a verb through to a resource, for callers who authenticate so."""
+        self._authenticate[resource, method] = authenticate
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        """Read query, form and JSON alike into `req.context.params`.
+
+        Raises:
+            MalformedRequest: Path, query or body cannot be read.
+        """
+        env, context = req.env, req.context
+        _check_path(env["PATH_INFO"])
+        query_string = env.get("QUERY_STRING")
+        query = params.parse_query(query_string) if query_string else {}
+        context.params, context.refusal = query, None
+        if query and query.get("format", "json") != "json":
+            context.refusal = NotAcceptable(str(query["format"]))
+        body = _read_body(env)
+        if body:
+            _read_parameters(req, query, body)
+
+    def process_resource(
+        self,
+        req: falcon.Request,
+        _resp: falcon.Response,
+        resource: object,
+        _params: dict[str, Any],
+    ) -> None:
+        """Refuse what only an existing route refuses, then unknown callers.
+
+        Raises:
+            UnknownRoute: The path exists, but not with this verb.
+            ParameterError: A multipart body that does not fit its type.
+            ApiError: Another body or format than the API speaks, or the caller, in
+                the words of the route's scheme.
+        """
+        authenticate = self._authenticate.get((resource, req.method))
+        if authenticate is None:
+            raise UnknownRoute
+        if req.context.refusal:
+            raise req.context.refusal
+        authenticate(req)
+
+
+def _check_path(path: str) -> None:
+    if not path.isascii():
+        try:
+            path.encode("latin-1").decode()
+        except UnicodeError as error:
+            raise MalformedRequest from error
+    if "\0" in path:
+        raise MalformedRequest
+
+
+def _read_body(env: Mapping[str, Any]) -> bytes:
+    """The whole body, chunked or not."""
+    length = env.get("CONTENT_LENGTH")
+    if not length and not env.get("HTTP_TRANSFER_ENCODING"):
+        return b""
+    try:
+        size = int(length) if length else -1
+        body: bytes = env["wsgi.input"].read(size)
+    except Exception as error:
+        # A broken body, told in the words of whichever server runs us.
+        raise MalformedRequest from error
+    if len(body) < size:
+        raise MalformedRequest
+    return body
+
+
+def _read_parameters(
+    req: falcon.Request, query: dict[str, object], body: bytes
+) -> None:
+    content_type = req.env.get("CONTENT_TYPE", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    read: dict[str, object] = {}
+    if media_type == JSON:
+        read = params.parse_json(body)
+    elif media_type == FORM:
+        read = params.parse_query(body.decode("latin-1"))
+    elif media_type == MULTIPART:
+        try:
+            read = params.parse_multipart(body, content_type)
+        except ParameterError as refusal:
+            req.context.refusal = refusal
+    elif req.method in BODY_METHODS:
+        req.context.refusal = UnsupportedMediaType(media_type)
+    req.context.params = params.merge(query, read) if query else read

@@ -1,0 +1,121 @@
+"""What happens after a push: it is noted, and the user is told about it.
+
+Source: `app/services/post_receive_service.rb` and
+`lib/gitlab/internal_post_receive/response.rb`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from internal_api import git_commands, merge_requests
+from internal_api.access.refs import parse_changes
+from internal_api.access.values import Change, Project
+from internal_api.params import to_text
+from internal_api.repository import git_access, projects, pushes, refs
+from internal_api.repository.database import Connection
+from internal_api.repository.git_access import Access
+
+Message = dict[str, str]
+
+
+def receive(
+    connection: Connection, params: Mapping[str, Any], now: datetime
+) -> list[Message]:
+    """Note a push that ended and say what the user is to see, in this order.
+
+    Raises:
+        ValueError: `gl_repository`, `project` or `changes` is malformed.
+    """
+    access = git_access.find(connection, params)
+    container = access.target.container
+    if gl_repository := to_text(params.get("gl_repository")):
+        pushes.decrease_counter(connection, gl_repository, now)
+    project = container.project if container else None
+    sent = params.get("changes")
+    changes = () if sent is None else parse_changes(sent) or ()
+    # The refs and merge requests of a wiki or a snippet are nobody's.
+    own = project if container and container.type == "project" else None
+    if own:
+        projects.update_refs(connection, own.id, changes)
+    warning = _handle_push_options(connection, access, own, changes, params)
+    banner = pushes.banner(connection, project and project.full_path, now)
+    basic = _merge_request_messages(connection, access, own, changes)
+    if access.actor.user and container:
+        repository = git_commands.gl_repository(container)
+        user_id = access.actor.user.id
+        basic += pushes.take_messages(connection, user_id, repository, now)
+    alerts = [text for text in (banner, warning) if text and text.strip()]
+    return [
+        *({"message": text, "type": "alert"} for text in alerts),
+        *({"message": text, "type": "basic"} for text in basic),
+    ]
+
+
+def _handle_push_options(
+    connection: sqlite3.Connection,
+    access: Access,
+    project: Project | None,
+    changes: Sequence[Change],
+    params: Mapping[str, Any],
+) -> str | None:
+    """Do what the push options say; what cannot be done becomes a warning."""
+    sent = params.get("push_options")
+    raw = [str(option) for option in (sent if isinstance(sent, list) else [sent or ""])]
+    options = merge_requests.push_options(raw)
+    if not options or access.target.container is None:
+        return None
+    if project is None:
+        errors = ["Push options are only supported for projects"]
+    elif access.actor.user is None:
+        errors = ["User is required"]
+    else:
+        errors = _apply(connection, project, changes, options)
+    if not errors:
+        return None
+    quoted = " ".join(f"'{option}'" for option in raw)
+    problems = "\n\n".join(errors)
+    return f"WARNINGS:\nError encountered with push options {quoted}: {problems}"
+
+
+def _apply(
+    connection: sqlite3.Connection,
+    project: Project,
+    changes: Sequence[Change],
+    options: merge_requests.Options,
+) -> list[str]:
+    target = str(options.get("target", project.default_branch))
+    handled = merge_requests.handle_push_options(
+        project,
+        refs.merge_requests(connection, project.id),
+        merge_requests.pushed_branches(project, changes),
+        options,
+        target_exists=refs.branch_exists(connection, project.id, target),
+    )
+    for source, into in handled.create.items():
+        refs.create_merge_request(connection, project.id, source, into)
+    for iid, into in handled.retarget.items():
+        refs.retarget_merge_request(connection, project.id, iid, into)
+    return handled.errors
+
+
+def _merge_request_messages(
+    connection: sqlite3.Connection,
+    access: Access,
+    project: Project | None,
+    changes: Sequence[Change],
+) -> list[str]:
+    """A link for each branch that has, or may have, a merge request."""
+    if not (project and access.settings.merge_request_links) or project.empty_repo:
+        return []
+    if not project.merge_requests_access_level:
+        return []
+    return merge_requests.messages(
+        access.settings.instance.external_url,
+        project,
+        refs.merge_requests(connection, project.id),
+        merge_requests.pushed_branches(project, changes),
+    )

@@ -1,0 +1,118 @@
+"""Users, their tokens and their recovery codes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from internal_api.access.values import User
+
+
+def digest(secret: str) -> str:
+    """The SHA-256 in hex, as which tokens and codes are stored.
+
+    Source: `app/models/concerns/token_authenticatable.rb`.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def name(connection: sqlite3.Connection, user_id: int) -> str:
+    """The name that a user is shown by."""
+    select = "SELECT name FROM users WHERE id = ?"
+    return str(connection.execute(select, (user_id,)).fetchone()[0])
+
+
+def record_activity(connection: sqlite3.Connection, user: User, today: date) -> None:
+    """Note that the user was active on this day.
+
+    Source: `app/services/users/activity_service.rb`.
+    """
+    connection.execute(
+        "UPDATE users SET last_activity_on = ? WHERE id = ?",
+        (today.isoformat(), user.id),
+    )
+
+
+def two_factor(connection: sqlite3.Connection, user_id: int) -> tuple[bool, str | None]:
+    """Whether the user has two-factor authentication on, and the OTP secret."""
+    enabled, secret = connection.execute(
+        "SELECT two_factor_enabled, otp_secret FROM users WHERE id = ?", (user_id,)
+    ).fetchone()
+    return bool(enabled), secret
+
+
+def consume_otp(connection: sqlite3.Connection, user_id: int, timestep: int) -> bool:
+    """Use up a one-time password, by its time step, and those before it.
+
+    Returns:
+        Whether it could still be used.
+
+    Source: `validate_and_consume_otp!` of devise-two-factor.
+    """
+    updated = connection.execute(
+        """UPDATE users SET consumed_timestep = ?1
+        WHERE id = ?2 AND coalesce(consumed_timestep < ?1, 1)""",
+        (timestep, user_id),
+    )
+    return updated.rowcount == 1
+
+
+def replace_recovery_codes(
+    connection: sqlite3.Connection, user_id: int, codes: Iterable[str]
+) -> None:
+    """Store new recovery codes, as digests; all former ones are void.
+
+    Source: `User#generate_otp_backup_codes!`.
+    """
+    connection.execute("DELETE FROM otp_backup_codes WHERE user_id = ?", (user_id,))
+    connection.executemany(
+        "INSERT INTO otp_backup_codes (user_id, code_digest) VALUES (?, ?)",
+        [(user_id, digest(code)) for code in codes],
+    )
+
+
+class PersonalAccessToken(NamedTuple):
+    """A new personal access token; `token` is the secret itself."""
+
+    token: str
+    name: str
+    scopes: Sequence[str]
+    expires_at: date | None
+
+
+def create_personal_access_token(
+    connection: sqlite3.Connection, user_id: int, new: PersonalAccessToken
+) -> None:
+    """Store a personal access token, as its digest."""
+    expires_at = new.expires_at and new.expires_at.isoformat()
+    connection.execute(
+        """INSERT INTO personal_access_tokens
+        (user_id, name, token_digest, scopes, expires_at) VALUES (?, ?, ?, ?, ?)""",
+        (user_id, new.name, digest(new.token), json.dumps(new.scopes), expires_at),
+    )
+
+
+def certificate_login(
+    connection: sqlite3.Connection, fingerprint: str, username: str
+) -> tuple[str, str] | None:
+    """The group that trusts a CA key, and its member of this name.
+
+    Returns:
+        Full path and username, or None when there is no such pair.
+
+    Source: `ee/app/services/.../find_user_service.rb` behind `authorized_certs`.
+    """
+    row: tuple[str, str] | None = connection.execute(
+        """SELECT r.path, u.username FROM group_ssh_certificates c
+        JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = c.namespace_id
+        JOIN users u ON u.username = ?
+        WHERE c.fingerprint = ? AND EXISTS (
+            SELECT * FROM members m WHERE m.user_id = u.id AND m.state = 'active'
+            AND m.source_type = 'Namespace' AND m.source_id = c.namespace_id)""",
+        (username, fingerprint),
+    ).fetchone()
+    return row

@@ -1,0 +1,391 @@
+"""What GitLab Shell and Gitaly ask about Git commands.
+
+Source: documentation, "Git Authentication" and the sections after it;
+`lib/api/internal/base.rb` and `lib/api/helpers/internal_helpers.rb`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import falcon
+
+from internal_api import git_commands
+from internal_api.access.keys import console_messages
+from internal_api.access.values import Container, Decision
+from internal_api.auth import Scheme
+from internal_api.errors import (
+    BadRequest,
+    NotFound,
+    RecordNotFound,
+    TooManyRequests,
+    write_json,
+)
+from internal_api.git_commands import PUSH, GitCommand
+from internal_api.lfs_token import LfsToken
+from internal_api.params import (
+    integer,
+    mapping,
+    optional,
+    requires,
+    string,
+    to_text,
+    validate,
+)
+from internal_api.post_receive import receive
+from internal_api.repository import git_access, keys, projects, pushes, users
+from internal_api.repository.database import Database
+from internal_api.repository.git_access import Access
+from internal_api.repository.settings import Settings
+from internal_api.resources.service import Service
+
+LOOPBACK = frozenset({"", "127.0.0.1", "::1"})
+ALLOW_FILTERS = ("uploadpack.allowFilter=true", "uploadpack.allowAnySHA1InWant=true")
+KEY_TYPES = {"Key": "key", "DeployKey": "deploy_key"}
+BYTES_PER_MB = 1 << 20
+LFS_TOKEN_LIFETIME_S = {"documentation": 1800, "gitlab": 7200}
+AUDITED_ACTIONS = frozenset({"git-upload-pack", PUSH})
+LFS_PARAMS = (requires("oid", string), requires("gl_repository", string))
+AUDIT_PARAMS = (
+    requires("action", string),
+    requires("protocol", string),
+    requires("gl_repository", string),
+    requires("changes", string),
+    optional("check_ip", string),
+    optional(
+        "packfile_stats",
+        mapping,
+        members=(optional("wants", integer), optional("haves", integer)),
+    ),
+)
+
+
+class Allowed:
+    """`POST /internal/allowed`: whether a Git command may run."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+        self._follow = service.config.follow
+        self._now = service.now
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 200 with what the client tells Gitaly, else 401 or 404 with why not.
+
+        Raises:
+            BadRequest: No repository is named, or changes are missing in a push.
+            TooManyRequests: The rate limit is exceeded.
+        """
+        params, now = req.context.params, self._now()
+        _require_repository(params)
+        command = _command(params, now)
+        access, decision = _check(self._database, params, command)
+        if access.settings.rate_limit_per_minute:
+            self._limit_rate(req, access, now)
+        if not decision.allowed and git_commands.creates_project(
+            access, decision, command
+        ):
+            refusal = git_commands.create_project(self._database, access, command, now)
+            access, decision = _check(self._database, params, command)
+            decision = refusal or decision
+        self._record(access, decision, command, now)
+        container = access.target.container
+        if not decision.allowed or container is None:
+            _write_denial(resp, decision)
+        elif command.action == PUSH and params.get("changes") is None:
+            raise BadRequest("changes is missing")
+        else:
+            write_json(resp, 200, self._payload(access, container, command))
+
+    def _limit_rate(self, req: falcon.Request, access: Access, now: datetime) -> None:
+        params, actor = req.context.params, access.actor
+        who = (
+            f"key {actor.key.id}"
+            if actor.key
+            else f"user {actor.user and actor.user.id}"
+        )
+        scopes = [who]
+        if req.remote_addr not in LOOPBACK:
+            scopes.append(f"ip {req.remote_addr}")
+        with self._database.writing() as connection:
+            exceeded = [
+                pushes.exceeds_rate_limit(
+                    connection,
+                    f"{params.get('action')} {params.get('project')} {scope}",
+                    access.settings.rate_limit_per_minute,
+                    now,
+                )
+                for scope in scopes
+            ]
+        if any(exceeded):
+            raise TooManyRequests
+
+    def _record(
+        self, access: Access, decision: Decision, command: GitCommand, now: datetime
+    ) -> None:
+        """Note the use of the key, allowed or not, and what follows from allowing."""
+        key, user = access.actor
+        key_is_due = keys.use_is_stale(key, now)
+        user_is_due = moved = False
+        if decision.allowed and user:
+            is_download = command.action != PUSH
+            user_is_due = is_download and user.last_activity_on != command.time[:10]
+            moved = access.target.redirected
+        if not (key_is_due or user_is_due or moved):
+            return
+        with self._database.writing() as connection:
+            if key and key_is_due:
+                keys.record_use(connection, key, now)
+            if user and user_is_due:
+                users.record_activity(connection, user, now.date())
+            if moved:
+                git_commands.queue_moved_message(connection, access, command, now)
+
+    def _payload(
+        self, access: Access, container: Container, command: GitCommand
+    ) -> dict[str, Any]:
+        """The answer of a command that may run; GitLab drops null members of it."""
+        settings, (key, user), _target = access
+        gl_repository = git_commands.gl_repository(container)
+        gl_project_path = git_commands.full_path(container)
+        quarantine, project = command.quarantine, container.project
+        payload: dict[str, Any] = {
+            "status": True,
+            "gl_repository": gl_repository,
+            "gl_project_path": gl_project_path,
+            "gl_id": f"user-{user.id}" if user else "",
+            "gl_username": user and user.username,
+            "git_config_options": self._git_config_options(settings),
+            "gitaly": {
+                "repository": {
+                    "storage_name": settings.gitaly_storage,
+                    "relative_path": git_commands.relative_path(container),
+                    "git_object_directory": quarantine.object_directory,
+                    "git_alternate_object_directories": quarantine.alternates,
+                    "gl_repository": gl_repository,
+                    "gl_project_path": gl_project_path,
+                },
+                "address": settings.gitaly_address,
+                "token": settings.gitaly_token,
+                "features": settings.gitaly_features,
+            },
+            "gl_console_messages": console_messages(key, command.time),
+            "gl_key_type": key and KEY_TYPES[key.type],
+            "gl_key_id": key and key.id,
+            "gl_project_id": project and project.id,
+            "gl_root_namespace_id": project and project.root_namespace_id,
+            "need_audit": False,
+        }
+        if key and user and project:
+            return payload
+        return {name: value for name, value in payload.items() if value is not None}
+
+    def _git_config_options(self, settings: Settings) -> list[str]:
+        options = list(ALLOW_FILTERS) if self._follow == "gitlab" else []
+        if megabytes := settings.receive_max_input_size:
+            options.append(f"receive.maxInputSize={megabytes * BYTES_PER_MB}")
+        return options
+
+
+class LfsAuthenticate:
+    """`POST /internal/lfs_authenticate`: a token for Git LFS over HTTP."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+        self._now = service.now
+        self._lifetime_s = LFS_TOKEN_LIFETIME_S[service.config.follow]
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer a new token; whether it opens the project is asked later.
+
+        Raises:
+            BadRequest: `gl_repository` is malformed.
+            NotFound: There is no such repository, or LFS is off for it.
+            RecordNotFound: There is no such key or user.
+        """
+        now = self._now()
+        access = _find(self._database, req.context.params)
+        container, actor = access.target.container, access.actor
+        project = container.project if container else None
+        if (
+            container is None
+            or container.snippet
+            or not (project and project.lfs_enabled)
+        ):
+            raise NotFound
+        if actor.user is None and actor.deploy_key is None:
+            raise RecordNotFound
+        if actor.key and keys.use_is_stale(actor.key, now):
+            with self._database.writing() as connection:
+                keys.record_use(connection, actor.key, now)
+        lfs = LfsToken(actor, access.settings.db_key_base)
+        url = access.settings.instance.external_url
+        body = {
+            "username": lfs.username,
+            "lfs_token": lfs.token(now, self._lifetime_s),
+            "repository_http_path": f"{url}/{git_commands.full_path(container)}.git",
+            "expires_in": self._lifetime_s,
+        }
+        write_json(resp, 200, body)
+
+
+class PreReceive:
+    """`POST /internal/pre_receive`: a push begins."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+        self._now = service.now
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Count the push; the repository need not exist.
+
+        Raises:
+            BadRequest: `gl_repository` is missing.
+        """
+        gl_repository = to_text(req.context.params.get("gl_repository"))
+        if gl_repository is None:
+            raise BadRequest("gl_repository is missing")
+        with self._database.writing() as connection:
+            pushes.increase_counter(connection, gl_repository, self._now())
+        write_json(resp, 200, {"reference_counter_increased": True})
+
+
+class PostReceive:
+    """`POST /internal/post_receive`: a push ended."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+        self._now = service.now
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer what the user is to be told: alerts first, each once.
+
+        Raises:
+            BadRequest: No repository is named, or a malformed one.
+        """
+        params = req.context.params
+        _require_repository(params)
+        with self._database.writing() as connection:
+            try:
+                messages = receive(connection, params, self._now())
+            except ValueError as error:
+                raise BadRequest(str(error)) from error
+        body = {"messages": messages, "reference_counter_decreased": True}
+        write_json(resp, 200, body)
+
+
+class LfsObject:
+    """`GET /internal/lfs`: an LFS object, for Gitaly's archives.
+
+    Source: `lib/api/internal/lfs.rb`.
+    """
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+        self._lfs_path = service.config.lfs_path
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the bytes, or where they lie if the server in front can send them.
+
+        Raises:
+            ParameterError: `oid` or `gl_repository` is missing.
+            BadRequest: `gl_repository` is malformed.
+            NotFound: The project has no such object.
+        """
+        params = validate(LFS_PARAMS, req.context.params)
+        oid = params["oid"] or ""
+        access = _find(self._database, {"gl_repository": params["gl_repository"]})
+        container = access.target.container
+        if container is None or container.type != "project" or not container.project:
+            raise NotFound
+        with self._database.reading() as connection:
+            linked = projects.has_lfs_object(connection, container.project.id, oid)
+        path = self._lfs_path / oid[:2] / oid[2:4] / oid[4:]
+        if not linked or not path.is_file():
+            raise NotFound
+        resp.content_type = "application/octet-stream"
+        if req.get_header("X-Sendfile-Type") == "X-Sendfile":
+            resp.set_header("X-Sendfile", str(path.absolute()))
+        else:
+            resp.set_stream(path.open("rb"), path.stat().st_size)
+
+
+class GitAuditEvent:
+    """`POST /internal/shellhorse/git_audit_event`: a transfer through Gitaly ended.
+
+    Source: `lib/api/internal/shellhorse.rb`. No audit event is ever needed here.
+    """
+
+    authentication = Scheme.SHELL_JWT
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+        self._now = service.now
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Check the access once more and say that nothing is to be recorded.
+
+        Raises:
+            ParameterError: A parameter is missing or has the wrong type.
+            BadRequest: `gl_repository` is malformed.
+        """
+        params = req.context.params
+        validate(AUDIT_PARAMS, params)
+        if params["action"] not in AUDITED_ACTIONS:
+            body = {"status": False, "message": "No valid action specified"}
+            write_json(resp, 400, body)
+            return
+        command = _command(params, self._now())
+        _access, decision = _check(self._database, params, command)
+        if not decision.allowed:
+            _write_denial(resp, decision)
+            return
+        body = {"status": False, "message": "No git audit event needed"}
+        write_json(resp, 200, body)
+
+
+def _require_repository(params: Mapping[str, Any]) -> None:
+    if params.get("gl_repository") is None and params.get("project") is None:
+        raise BadRequest("gl_repository or project is missing")
+
+
+def _command(params: Mapping[str, Any], now: datetime) -> GitCommand:
+    try:
+        return GitCommand.from_params(params, now)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _find(database: Database, params: Mapping[str, Any]) -> Access:
+    try:
+        with database.reading() as connection:
+            return git_access.find(connection, params)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _check(
+    database: Database, params: Mapping[str, Any], command: GitCommand
+) -> tuple[Access, Decision]:
+    try:
+        return git_commands.check(database, params, command)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+
+
+def _write_denial(resp: falcon.Response, decision: Decision) -> None:
+    if decision.status == BadRequest.status:
+        raise BadRequest(decision.reason)
+    body = {"status": False, "message": decision.message}
+    write_json(resp, decision.status, body)

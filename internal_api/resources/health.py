@@ -1,0 +1,85 @@
+"""Whether the instance is there.
+
+Source: documentation, "Instance information"; GitLab's "Health check".
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+import falcon
+
+from internal_api.auth import Scheme
+from internal_api.errors import write_json
+from internal_api.repository import settings
+from internal_api.resources.service import Service
+
+logger = logging.getLogger(__name__)
+
+
+class Check:
+    """`GET /internal/check`: what the instance is."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer version and revision; there is no Redis that could fail."""
+        with self._database.reading() as connection:
+            instance = settings.read(connection)
+        body = {
+            "api_version": "v4",
+            "gitlab_version": instance.gitlab_version,
+            "gitlab_rev": instance.gitlab_revision,
+            "redis": True,
+        }
+        write_json(resp, 200, body)
+
+
+class Health:
+    """`GET /-/health`: the server answers."""
+
+    authentication = Scheme.NONE
+
+    def __init__(self, _service: Service) -> None:
+        pass
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 200 `GitLab OK`."""
+        resp.content_type = "text/plain"
+        resp.data = b"GitLab OK"
+
+
+class Liveness:
+    """`GET /-/liveness`: the server answers, as JSON."""
+
+    authentication = Scheme.NONE
+
+    def __init__(self, _service: Service) -> None:
+        pass
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 200."""
+        write_json(resp, 200, {"status": "ok"})
+
+
+class Readiness:
+    """`GET /-/readiness`: the database answers too."""
+
+    authentication = Scheme.NONE
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 200, or 503 when the database does not."""
+        try:
+            self._database.check()
+        except sqlite3.Error as error:
+            logger.error("database: %s", error)  # noqa: TRY400 - no traceback
+            write_json(resp, 503, {"status": "failed"})
+        else:
+            write_json(resp, 200, {"status": "ok"})

@@ -1,0 +1,311 @@
+"""Users, their tokens and their second factor.
+
+Source: documentation, "Get user for user ID or key" and the sections after it;
+`lib/api/internal/base.rb`. Refusals are successes to HTTP: status 200 and
+`{"success": false}`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import falcon
+
+from internal_api.access.values import Actor, User
+from internal_api.auth import Scheme
+from internal_api.dates import parse_date
+from internal_api.errors import BadRequest, Refused, write_json
+from internal_api.params import blank, to_text
+from internal_api.repository import git_access, keys, users
+from internal_api.repository.database import Database
+from internal_api.resources.service import Service
+
+RECOVERY_CODES = 10
+RECOVERY_CODE_BYTES = 8
+TOKEN_PREFIX = "glpat-"  # noqa: S105 - what all begin with
+TOKEN_BYTES = 15  # 20 characters of Base64
+SCOPES = (
+    "api",
+    "read_api",
+    "read_registry",
+    "read_repository",
+    "read_user",
+    "write_registry",
+    "write_repository",
+)
+BLOCKED_STATES = frozenset(
+    {"blocked", "ldap_blocked", "banned", "blocked_pending_approval"}
+)
+OTP_DRIFT_STEPS = 1
+INVALID_OTP = "Invalid OTP"
+NO_DEPLOY_KEY = "Deploy keys cannot be used for Two Factor"
+
+
+class Discover:
+    """`GET /internal/discover`: who logs in with a key or a certificate."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._database = service.database
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the user, or `null` when there is none."""
+        with self._database.reading() as connection:
+            user = git_access.find_actor(connection, req.context.params).user
+            name = user and users.name(connection, user.id)
+        body = user and {"id": user.id, "username": user.username, "name": name}
+        write_json(resp, 200, body)
+
+
+class KeyUsers:
+    """Finds the user that a key stands for, or refuses.
+
+    Args:
+        service: The collaborators.
+        documented: Whether a `user_id` alone is enough, as documented; GitLab has
+            wanted a key since 13.2.
+    """
+
+    def __init__(self, service: Service, *, documented: bool = False) -> None:
+        self._database = service.database
+        self._accepts_user_id = documented and service.config.follow == "documentation"
+        self._now = service.now
+
+    def find(self, params: Mapping[str, Any], deploy_key_message: str) -> User:
+        """The user of a key that is no deploy key.
+
+        Raises:
+            Refused: With GitLab's message, or with the one for deploy keys.
+        """
+        actor = self.find_actor(params)
+        if actor.deploy_key:
+            raise Refused(deploy_key_message)
+        if actor.user is None:
+            raise Refused("Could not find a user for the given key")
+        return actor.user
+
+    def find_actor(self, params: Mapping[str, Any]) -> Actor:
+        """Whoever is named, deploy keys included; the use of the key is noted.
+
+        Raises:
+            Refused: With GitLab's message.
+        """
+        now, user_id = self._now(), params.get("user_id")
+        with self._database.reading() as connection:
+            actor = git_access.find_actor(connection, params)
+        if actor.key and keys.use_is_stale(actor.key, now):
+            with self._database.writing() as connection:
+                keys.record_use(connection, actor.key, now)
+        if user_id is not None and actor.user is None:
+            raise Refused("Could not find the given user")
+        if actor.key is None and (user_id is None or not self._accepts_user_id):
+            raise Refused("Could not find the given key")
+        return actor
+
+
+def _otp_secret(database: Database, user: User) -> str | None:
+    """The secret of a user who has two-factor authentication on.
+
+    Raises:
+        Refused: It is off.
+    """
+    with database.reading() as connection:
+        enabled, secret = users.two_factor(connection, user.id)
+    if not enabled:
+        raise Refused("Two-factor authentication is not enabled for this user")
+    return secret
+
+
+class RecoveryCodes:
+    """`POST /internal/two_factor_recovery_codes`, and `GET` as documented."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._key_users = KeyUsers(service, documented=True)
+        self._database = service.database
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer ten new codes; the former ones are void.
+
+        Raises:
+            Refused: There is no such user, or two-factor authentication is off.
+        """
+        message = "Deploy keys cannot be used to retrieve recovery codes"
+        user = self._key_users.find(req.context.params, message)
+        _otp_secret(self._database, user)
+        codes = [secrets.token_hex(RECOVERY_CODE_BYTES) for _ in range(RECOVERY_CODES)]
+        with self._database.writing() as connection:
+            users.replace_recovery_codes(connection, user.id, codes)
+        write_json(resp, 200, {"success": True, "recovery_codes": codes})
+
+    on_get = on_post
+
+
+class PersonalAccessToken:
+    """`POST /internal/personal_access_token`: a new token for the user of a key."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._key_users = KeyUsers(service, documented=True)
+        self._database = service.database
+        self._now = service.now
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the token, its scopes as sent, and its last day or null.
+
+        Raises:
+            Refused: There is no such user, or name, scopes or date are not good.
+            BadRequest: A parameter is of a type that Rails chokes on.
+        """
+        params = req.context.params
+        message = "Deploy keys cannot be used to create personal access tokens"
+        user = self._key_users.find(params, message)
+        name, scopes = _token_name(params), _token_scopes(params)
+        expires_at = _token_expiry(params, self._now().date())
+        if user.state in BLOCKED_STATES:
+            raise Refused("Failed to create token: Not permitted to create")
+        token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        with self._database.writing() as connection:
+            new = users.PersonalAccessToken(token, name, scopes, expires_at)
+            users.create_personal_access_token(connection, user.id, new)
+        body = {
+            "success": True,
+            "token": token,
+            "scopes": scopes,
+            "expires_at": expires_at,
+        }
+        write_json(resp, 200, body)
+
+
+def _token_name(params: Mapping[str, Any]) -> str:
+    if blank(params.get("name")):
+        raise Refused("No token name specified")
+    name = to_text(params["name"])
+    if name is None:
+        raise BadRequest("name is invalid")
+    return name
+
+
+def _token_scopes(params: Mapping[str, Any]) -> list[str]:
+    scopes = params.get("scopes")
+    if blank(scopes):
+        raise Refused("No token scopes specified")
+    if not isinstance(scopes, list):
+        raise BadRequest("scopes is invalid")
+    for scope in scopes:
+        if scope not in SCOPES:
+            valid = ", ".join(f'"{name}"' for name in SCOPES)
+            text = to_text(scope) or ""
+            raise Refused(f"Invalid scope: '{text}'. Valid scopes are: [{valid}]")
+    return scopes
+
+
+def _token_expiry(params: Mapping[str, Any], today: date) -> date | None:
+    text = params.get("expires_at")
+    if blank(text):
+        return None
+    if not isinstance(text, str):
+        raise BadRequest("expires_at is invalid")
+    try:
+        return parse_date(text, today)
+    except ValueError as error:
+        raise Refused(f"Invalid token expiry date: '{text}'") from error
+
+
+class TwoFactorConfig:
+    """`POST /internal/two_factor_config`: whether Git wants a second factor."""
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._key_users = KeyUsers(service)
+        self._database = service.database
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer whether it is required; never for a deploy key.
+
+        Raises:
+            Refused: There is no such key.
+        """
+        actor = self._key_users.find_actor(req.context.params)
+        required = False
+        if actor.user and not actor.deploy_key:
+            with self._database.reading() as connection:
+                required, _secret = users.two_factor(connection, actor.user.id)
+        write_json(resp, 200, {"success": True, "two_factor_required": required})
+
+
+class ManualOtpCheck:
+    """`POST /internal/two_factor_manual_otp_check`: a code that somebody typed.
+
+    Source: `ee/lib/ee/api/internal/base.rb`; a code counts once, and half a minute
+    before and after its time.
+    """
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._key_users = KeyUsers(service)
+        self._database = service.database
+        self._now = service.now
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer whether the code is the one of the user's secret.
+
+        Raises:
+            Refused: It is not, or there is no such user with a second factor.
+            BadRequest: `otp_attempt` is missing.
+        """
+        user = self._key_users.find(req.context.params, NO_DEPLOY_KEY)
+        secret = _otp_secret(self._database, user)
+        attempt = to_text(req.context.params.get("otp_attempt"))
+        if attempt is None:
+            raise BadRequest("otp_attempt is missing")
+        timestep = _timestep(secret, attempt, self._now()) if secret else None
+        if timestep is None:
+            raise Refused(INVALID_OTP)
+        with self._database.writing() as connection:
+            if not users.consume_otp(connection, user.id, timestep):
+                raise Refused(INVALID_OTP)
+        write_json(resp, 200, {"success": True})
+
+
+def _timestep(secret: str, attempt: str, now: datetime) -> int | None:
+    """The time step that a code belongs to, or None for a wrong code."""
+    import pyotp  # noqa: PLC0415 - only this route needs it
+
+    totp = pyotp.TOTP(secret)
+    for drift in range(-OTP_DRIFT_STEPS, OTP_DRIFT_STEPS + 1):
+        moment = now + drift * timedelta(seconds=totp.interval)
+        if totp.verify(attempt, for_time=moment):
+            return totp.timecode(moment)
+    return None
+
+
+class PushOtpCheck:
+    """`POST /internal/two_factor_push_otp_check`: a push to the user's device.
+
+    There is no device: it never succeeds.
+    """
+
+    authentication = Scheme.SHELL
+
+    def __init__(self, service: Service) -> None:
+        self._key_users = KeyUsers(service)
+        self._database = service.database
+
+    def on_post(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        """Refuse.
+
+        Raises:
+            Refused: Always.
+        """
+        user = self._key_users.find(req.context.params, NO_DEPLOY_KEY)
+        _otp_secret(self._database, user)
+        raise Refused(INVALID_OTP)
