@@ -1,0 +1,258 @@
+"""`internal-api serve`: the application under gunicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import ssl
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from internal_api.announcement import (
+    Announcement,
+    prepare_ready_file,
+    say,
+    write_ready_file,
+)
+from internal_api.app import create_app
+from internal_api.config import Config, ConfigError
+from internal_api.instance import load_seeds, opened
+from internal_api.listeners import Listener, listening, parse
+from internal_api.repository.database import Database
+from internal_api.secret_files import read_or_create
+
+# On two cores two workers serve 1.4 to 1.9 times of one; a stand-in takes no more.
+MOST_WORKERS_UNASKED = 2
+KEEPALIVE_S = 65
+GRACEFUL_TIMEOUT_S = 30
+# A worker may wait for the database that long and is not stuck.
+WORKER_TIMEOUT_S = 120
+# The most that gunicorn takes: the key of `authorized_keys` stands in this line.
+REQUEST_LINE_BYTES = 8190
+MOST_CONNECTIONS = 50_000
+# What a worker may open besides its clients.
+OTHER_FILES = 256
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes unnamed files there
+
+Settings = dict[str, object]
+
+
+class ServeError(ConfigError):
+    """Options that do not go together, or a file that cannot be used."""
+
+
+class Options(NamedTuple):
+    """How to serve, as the options of `internal-api serve` say.
+
+    Attributes:
+        bind: Where to listen.
+        memory: Whether the database is in memory only.
+        seed: What to load first.
+        workers: How many processes; None chooses.
+        threads: How many threads in each; 0 serves in greenlets.
+        certfile: TLS certificate, as PEM.
+        keyfile: Its key; None when it is in the same file.
+        client_ca: Who must have signed the certificates of clients.
+        ready_file: Where to write that the server serves; `-` is standard output.
+    """
+
+    bind: tuple[str, ...]
+    memory: bool
+    seed: tuple[str, ...]
+    workers: int | None
+    threads: int
+    certfile: Path | None
+    keyfile: Path | None
+    client_ca: Path | None
+    ready_file: str | None
+
+
+def serve(config: Config, options: Options) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        ConfigError: Something that it is given cannot be used.
+        OSError: A file cannot be read or made.
+        SystemExit: It was told to stop.
+    """
+    if options.memory and (options.workers or 1) > 1:
+        raise ServeError("--memory keeps the database in one process: --workers 1")
+    if options.ready_file:
+        prepare_ready_file(options.ready_file)
+    tls = _tls_context(options)
+    addresses = [parse(text) for text in options.bind]
+    secrets = read_or_create(config)
+    with listening(addresses) as listeners:
+        open_database, seeded = _prepare_database(config, options)
+        news = Announcement(config, listeners, options.certfile, seeded)
+        say(news.warnings())
+        # The workers share what is there now; the collector must not touch it.
+        gc.freeze()
+        gc.enable()
+        Server(
+            _settings(options, listeners)
+            | _tls_settings(options, tls)
+            | {
+                # The workers share an application, but no database in memory.
+                "preload_app": not options.memory,
+                "post_worker_init": partial(_announce, news, options.ready_file),
+            },
+            lambda: create_app(config, open_database(), secrets),
+        ).run()
+
+
+class Server(BaseApplication):
+    """gunicorn without its command line.
+
+    Args:
+        settings: gunicorn's, by name.
+        create: Makes the application, in each worker.
+    """
+
+    def __init__(self, settings: Settings, create: Callable[[], Any]) -> None:
+        self._settings = settings
+        self._create = create
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Give gunicorn the settings."""
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Make the application."""
+        return self._create()
+
+    def run(self) -> None:
+        """Serve until a signal ends it."""
+        Master(self).run()
+
+
+class Master(Arbiter):
+    """gunicorn's master over sockets that are not its own."""
+
+    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's
+        """Stop the workers; whoever made the sockets' files removes them."""
+        for listener in self.LISTENERS:
+            listener.close()
+        self.LISTENERS.clear()
+        super().stop(graceful)
+
+
+def _prepare_database(
+    config: Config, options: Options
+) -> tuple[Callable[[], Database], str]:
+    """What a worker opens, and what was loaded into it."""
+    with opened(config, memory=options.memory) as database:
+        seeded = ""
+        if options.seed:
+            counts = load_seeds(database, options.seed)
+            seeded = f"{', '.join(options.seed)}: {counts}"
+        if options.memory:
+            return partial(Database, image=database.image()), seeded
+        return partial(Database, config.database_path), seeded
+
+
+def _settings(options: Options, listeners: list[Listener]) -> Settings:
+    return {
+        "bind": [f"fd://{listener.hand_over()}" for listener in listeners],
+        "workers": options.workers or _default_workers(options),
+        "worker_class": "gthread" if options.threads else _greenlet_worker(),
+        "threads": options.threads or 1,
+        "worker_connections": _most_connections(),
+        "keepalive": KEEPALIVE_S,
+        "timeout": WORKER_TIMEOUT_S,
+        "graceful_timeout": GRACEFUL_TIMEOUT_S,
+        "limit_request_line": REQUEST_LINE_BYTES,
+        # A header must not change paths or schemes: there is no proxy.
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
+        "control_socket_disable": True,
+        # Warnings quote request lines, and these may hold a token.
+        "loglevel": "error",
+        "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+    }
+
+
+def _default_workers(options: Options) -> int:
+    if options.memory:
+        return 1
+    return min(MOST_WORKERS_UNASKED, os.cpu_count() or 1)
+
+
+def _greenlet_worker() -> type:
+    from internal_api.worker import Worker  # noqa: PLC0415 - threads need no gevent
+
+    return Worker
+
+
+def _most_connections() -> int:
+    """Let this process open what it may, and leave some for other files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(max(files - OTHER_FILES, 1), MOST_CONNECTIONS)
+
+
+def _tls_settings(options: Options, context: ssl.SSLContext | None) -> Settings:
+    if context is None:
+        return {}
+    return {
+        "certfile": str(options.certfile),
+        "ssl_context": lambda _config, _default: context,
+    }
+
+
+def _tls_context(options: Options) -> ssl.SSLContext | None:
+    """What every TLS connection begins with; None without a certificate.
+
+    Raises:
+        ServeError: A file cannot be used, or the certificate is missing.
+    """
+    if options.certfile is None:
+        if options.keyfile or options.client_ca:
+            raise ServeError("--keyfile and --client-ca need --certfile")
+        return None
+    for path in (options.certfile, options.keyfile, options.client_ca):
+        if path:
+            path.open("rb").close()
+    context = _context_class(options)(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # Nobody is there to be asked for a passphrase.
+        context.load_cert_chain(options.certfile, options.keyfile, lambda: "")
+    except ssl.SSLError as error:
+        names = " and ".join(str(p) for p in (options.certfile, options.keyfile) if p)
+        raise ServeError(f"{names}: no certificate with its key: {error}") from error
+    if options.client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(options.client_ca)
+        except ssl.SSLError as error:
+            raise ServeError(f"{options.client_ca}: no certificate: {error}") from error
+    return context
+
+
+def _context_class(options: Options) -> type[ssl.SSLContext]:
+    if options.threads:
+        return ssl.SSLContext
+    from gevent.ssl import SSLContext  # noqa: PLC0415 - only TLS needs it
+
+    return SSLContext
+
+
+def _announce(news: Announcement, ready_file: str | None, worker: Any) -> None:
+    """Tell people and programs, once, when the first worker is ready."""
+    if worker.age > 1:
+        return
+    if ready_file:
+        write_ready_file(ready_file, news.for_programs())
+    say(news.for_people())

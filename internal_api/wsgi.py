@@ -1,0 +1,20 @@
+"""The application for any WSGI server, its settings from the environment.
+
+The variables are those of `internal-api serve`: `INTERNAL_API_DATA`,
+`INTERNAL_API_FOLLOW`, `INTERNAL_API_SHELL_AUTH`, `INTERNAL_API_RELATIVE_URL_ROOT`.
+"""
+
+import os
+
+from internal_api.app import create_app
+from internal_api.config import from_environment
+from internal_api.repository.database import Database
+from internal_api.secret_files import read_or_create
+
+config = from_environment(os.environ)
+secrets = read_or_create(config)
+database = Database(config.database_path)
+database.create()
+# The server may fork now; a connection must not be in two processes.
+database.close()
+application = create_app(config, database, secrets)

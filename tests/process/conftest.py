@@ -1,0 +1,72 @@
+"""Servers that end with their test, and certificates."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import Server
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts servers with options, one data directory for all of them."""
+    servers: list[Server] = []
+    number = count()
+
+    def start(*options: object, **kwargs: Any) -> Server:
+        servers.append(Server(tmp_path / f"server-{next(number)}", options, **kwargs))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Who signs, and what a server and a client show."""
+
+    ca: Path
+    server: Path
+    server_key: Path
+    client: Path
+    client_key: Path
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate authority, a server at 127.0.0.1 and a client."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def make(name: str, *options: str) -> None:
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        files = (
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.pem",
+            "-subj",
+            f"/CN={name}",
+        )
+        subprocess.run(
+            ("openssl", "req", "-x509", *key, *files, "-days", "2", *options),
+            check=True,
+            cwd=folder,
+            capture_output=True,
+            timeout=60,
+        )
+
+    signed = ("-CA", "ca.pem", "-CAkey", "ca.key")
+    make("ca")
+    make("server", *signed, "-addext", "subjectAltName=IP:127.0.0.1")
+    make("client", *signed)
+    names = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")
+    return Certificates(*(folder / name for name in names))

@@ -1,0 +1,72 @@
+"""What was answered is there, however many write and whatever ends them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+from conftest import Serve
+from processes import PRE_RECEIVE, Server, header
+
+CLIENTS = 32
+REPOSITORY = {"gl_repository": "project-7"}
+INCREASED = {"reference_counter_increased": True}
+
+
+def counted(data: Path) -> int:
+    """The reference counter in the database file."""
+    with closing(sqlite3.connect(data / "internal_api.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        select = "SELECT sum(value) FROM reference_counters"
+        return int(connection.execute(select).fetchone()[0] or 0)
+
+
+def increase(server: Server) -> Callable[[], None]:
+    """Increases the counter of a server once; anything but success raises."""
+    credentials = header(server.data)
+
+    def once() -> None:
+        assert server.post(PRE_RECEIVE, REPOSITORY, credentials) == INCREASED
+
+    return once
+
+
+def test_no_increment_is_lost(serve: Serve) -> None:
+    """32 clients at once against two workers: every answer is a success and counts."""
+    server = serve("--workers", "2")
+    once, each = increase(server), 20
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        for future in [clients.submit(once) for _ in range(CLIENTS * each)]:
+            future.result()
+    assert counted(server.data) == CLIENTS * each
+    assert server.stderr.count("Traceback") == 0
+
+
+def test_kill_loses_nothing_that_was_answered(serve: Serve) -> None:
+    """After kill -9 in the middle of writes, everything that was answered is there."""
+    server = serve("--workers", "2")
+    once, enough, answered = increase(server), threading.Event(), []
+
+    def write() -> None:
+        while True:
+            try:
+                once()
+            except (OSError, EOFError):
+                return
+            answered.append(1)
+            if len(answered) >= 10 * CLIENTS:
+                enough.set()
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        for _ in range(CLIENTS):
+            clients.submit(write)
+        assert enough.wait(60)
+        server.kill()
+    before = counted(server.data)
+    assert len(answered) <= before <= len(answered) + CLIENTS
+    increase(serve())()
+    assert counted(server.data) == before + 1
