@@ -177,6 +177,7 @@ class User(Entry, kw_only=True):
     can_create_projects: Maybe[bool] = UNSET
     personal_access_tokens: list[PersonalAccessToken] = []
     last_activity_on: Maybe[Date | None] = UNSET
+    consumed_timestep: Maybe[Count | None] = UNSET
     otp_backup_code_digests: Maybe[list[Sha256]] = UNSET
     provisioned_by_group: Maybe[str | None] = UNSET
 

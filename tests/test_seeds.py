@@ -92,6 +92,7 @@ RICH: dict[str, Any] = {
                 }
             ],
             "last_activity_on": "2022-07-31",
+            "consumed_timestep": 55_312_000,
             "otp_backup_code_digests": [digest(1), digest(2)],
             "provisioned_by_group": "top/sub",
         },
@@ -484,12 +485,13 @@ def test_summary_counts_the_entries(database: Database, tmp_path: Path) -> None:
     """The summary counts the entries of all files, in the order of the format."""
     users = {"users": [{"username": "ann"}, {"username": "bob"}]}
     group = {"groups": [{"full_path": "a"}], "scim_identities": [], "settings": {}}
+    settings = {"settings": {"read_only": True}}
     identity = {
         "users": [{"username": "cid"}],
         "scim_identities": [{"group": "a", "user": "ann", "extern_uid": "1"}],
     }
-    summary = load(database, tmp_path, users, group, identity)
-    assert str(summary) == "3 users, 1 group, 1 scim identity"
+    summary = load(database, tmp_path, users, group, settings, identity)
+    assert str(summary) == "3 users, 1 group, 1 setting, 1 scim identity"
     assert str(load(database, tmp_path, "")) == "no entries"
 
 

@@ -57,7 +57,7 @@ def test_seed_while_it_serves(serve: Serve) -> None:
     assert server.get(CHECK, credentials)["gitlab_version"] != "12.3.0-pre"
     result = run("seed", "demo", "--data", server.data)
     assert result.returncode == 0
-    assert result.stdout.startswith("Seeded demo: 5 users, ")
+    assert result.stdout.startswith("Seeded demo: 4 settings, 5 users, ")
     assert server.get(CHECK, credentials)["gitlab_version"] == "12.3.0-pre"
 
 

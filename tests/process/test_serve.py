@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -126,10 +129,7 @@ def test_secrets_are_for_their_owner(serve: Serve) -> None:
 def test_greeting(serve: Serve) -> None:
     """On start it says where it is, what it holds and what to try, and no secret."""
     server = serve("--seed", "demo")
-    deadline = time.monotonic() + TIMEOUT_S
-    while "curl" not in server.stderr:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    _wait_until(lambda: "curl" in server.stderr)
     greeting = server.stderr
     assert f"Listening on {server.ready['url']}\n" in greeting
     assert f"{server.data}/.gitlab_shell_secret" in greeting
@@ -266,6 +266,45 @@ def test_lfs_object_comes_whole(serve: Serve, tmp_path: Path) -> None:
     assert read == content
 
 
+def test_slow_git_stalls_nobody(serve: Serve, tmp_path: Path) -> None:
+    """While git thinks about a push, the same worker answers others."""
+    digest = hashlib.sha256(b"3").hexdigest()
+    repository = tmp_path / f"@hashed/{digest[:2]}/{digest[2:4]}/{digest}.git"
+    subprocess.run(("git", "init", "--quiet", "--bare", repository), check=True)
+    seed = tmp_path / "seed.json"
+    world = {
+        "settings": {"gitaly": {"storage_path": str(tmp_path)}},
+        "users": [{"id": 1, "username": "root", "admin": True}],
+        "projects": [{"id": 3, "full_path": "a/b"}],
+    }
+    seed.write_text(json.dumps(world))
+    asked, told = tmp_path / "asked", tmp_path / "told"
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text(
+        f"#!/bin/sh\ntouch {asked}\nwhile ! [ -e {told} ]; do sleep 0.05; done\n"
+    )
+    git.chmod(0o755)
+    env = {"PATH": f"{git.parent}:{os.environ['PATH']}"}
+    server = serve("--workers", "1", "--seed", seed, env=env)
+    push = {
+        "action": "git-receive-pack",
+        "protocol": "ssh",
+        "user_id": 1,
+        "gl_repository": "project-3",
+        "project": "a/b.git",
+        "changes": f"{'0' * 40} {'a' * 40} refs/heads/new",
+    }
+    allowed = "/api/v4/internal/allowed"
+    with ThreadPoolExecutor(1) as pusher:
+        answer = pusher.submit(server.post, allowed, push, header(server.data))
+        _wait_until(asked.exists)
+        assert server.get(READINESS) == {"status": "ok"}
+        assert not answer.done()
+        told.touch()
+        assert answer.result()["status"] is True
+
+
 def test_sitting_clients_stall_nobody(serve: Serve) -> None:
     """Silent clients, and those that keep a socket after the answer, hinder nobody."""
     server = serve()
@@ -323,10 +362,7 @@ def test_sigterm_finishes_a_running_request(serve: Serve) -> None:
         # The server says so when the request runs.
         assert client.recv(1000).startswith(b"HTTP/1.1 100 ")
         server.process.terminate()
-        deadline = time.monotonic() + TIMEOUT_S
-        while _answers(server.address):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        _wait_until(lambda: not _answers(server.address))
         client.sendall(body)
         with client.makefile("rb") as answer:
             content = answer.read()
@@ -361,10 +397,7 @@ def test_workers_do_not_outlive_their_master(serve: Serve) -> None:
     server = serve()
     server.process.kill()
     server.process.wait(TIMEOUT_S)
-    deadline = time.monotonic() + TIMEOUT_S
-    while _answers(server.address):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    _wait_until(lambda: not _answers(server.address))
 
 
 def test_closed_standard_streams(tmp_path: Path) -> None:
@@ -380,14 +413,6 @@ def test_closed_standard_streams(tmp_path: Path) -> None:
         result = run("wait", f"http://127.0.0.1:{port}")
         process.terminate()
         assert (process.wait(TIMEOUT_S), result.returncode) == (0, 0)
-
-
-def _answers(address: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(address, 1).close()
-    except OSError:
-        return False
-    return True
 
 
 def test_another_server(tmp_path: Path) -> None:
@@ -408,3 +433,18 @@ def test_another_server(tmp_path: Path) -> None:
                 assert json.load(answer)["api_version"] == "v4"
         finally:
             process.kill()
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _answers(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, 1).close()
+    except OSError:
+        return False
+    return True

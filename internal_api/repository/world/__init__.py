@@ -14,6 +14,9 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import msgspec
+from msgspec import UNSET
+
 from internal_api.repository.database import Database
 from internal_api.repository.world import people, places, state
 from internal_api.repository.world.references import References
@@ -86,9 +89,10 @@ def _load(refs: References, document: Document) -> None:
 
 
 def _counts(document: Document) -> dict[str, int]:
-    lists = {
-        name: getattr(document, name)
-        for name in document.__struct_fields__
-        if name != "settings"
-    }
-    return {name: len(entries) for name, entries in lists.items() if entries}
+    entries = {name: getattr(document, name) for name in document.__struct_fields__}
+    if document.settings is UNSET:
+        del entries["settings"]
+    else:
+        said = msgspec.structs.asdict(document.settings).values()
+        entries["settings"] = [value for value in said if value is not UNSET]
+    return {name: len(members) for name, members in entries.items() if members}

@@ -22,7 +22,7 @@ _SAME: dict[type[Struct], str] = {
         merge_request_links http_upload_pack http_receive_pack ssh_key_restrictions""",
     seed.User: """name email admin state user_type external confirmed
         password_expired terms_accepted two_factor_enabled otp_secret
-        can_create_projects last_activity_on""",
+        can_create_projects last_activity_on consumed_timestep""",
     seed.PersonalAccessToken: "name scopes expires_at revoked last_used_at",
     seed.Key: "title created_at expires_at usage_type last_used_at",
     seed.DeployKey: "title created_at expires_at last_used_at",
