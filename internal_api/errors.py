@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import falcon
 import msgspec
 
+from internal_api.access.values import InvalidParameter
 from internal_api.params import MalformedRequest, ParameterError
 
 logger = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ def add_error_handlers(app: falcon.App[Any, Any]) -> None:
     app.add_error_handler(sqlite3.OperationalError, _unavailable)
     app.add_error_handler(ApiError, _api_error)
     app.add_error_handler(ParameterError, _parameter_error)
+    app.add_error_handler(InvalidParameter, _invalid_parameter)
     app.add_error_handler(MalformedRequest, _malformed)
     app.add_error_handler(falcon.HTTPRouteNotFound, _route_not_found)
 
@@ -170,6 +172,16 @@ def _parameter_error(
     _req: falcon.Request, resp: falcon.Response, error: ParameterError, _params: object
 ) -> None:
     write_json(resp, 400, InvalidParameters(str(error)).body)
+
+
+def _invalid_parameter(
+    _req: falcon.Request,
+    resp: falcon.Response,
+    error: InvalidParameter,
+    _params: object,
+) -> None:
+    refusal = BadRequest(str(error))
+    write_json(resp, refusal.status, refusal.body)
 
 
 def _malformed(

@@ -71,7 +71,7 @@ class GitCommand(NamedTuple):
         """Read the parameters of `/allowed`.
 
         Raises:
-            ValueError: The changes of a push are none; without any, it has none.
+            InvalidParameter: The changes of a push are none; without any, it has none.
         """
         action, changes = to_text(params.get("action")), params.get("changes")
         is_push = action == PUSH and changes is not None
@@ -90,7 +90,7 @@ def check(
     """Decide about a command of the actor on the repository that `params` name.
 
     Raises:
-        ValueError: `gl_repository` or `project` is malformed.
+        InvalidParameter: `gl_repository` or `project` is malformed.
     """
     with database.reading() as connection:
         access = git_access.find(connection, params)

@@ -28,7 +28,7 @@ def receive(
     """Note a push that ended and say what the user is to see, in this order.
 
     Raises:
-        ValueError: `gl_repository`, `project` or `changes` is malformed.
+        InvalidParameter: `gl_repository`, `project` or `changes` is malformed.
     """
     access = git_access.find(connection, params)
     container = access.target.container

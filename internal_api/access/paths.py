@@ -10,6 +10,8 @@ import hashlib
 import re
 from functools import lru_cache
 
+from internal_api.access.values import InvalidParameter
+
 # What stands below GitLab's own address (documentation: Reserved project and group
 # names), so that no user or group can be called so.
 _TOP_LEVEL_ROUTES = """
@@ -101,7 +103,7 @@ def parse_gl_repository(text: str) -> tuple[str, int]:
         is the wiki of a project 0.
 
     Raises:
-        ValueError: It is none.
+        InvalidParameter: It is none.
     """
     parts = text.split("-")
     # Ruby's `split` forgets what is empty at the end.
@@ -117,7 +119,7 @@ def parse_gl_repository(text: str) -> tuple[str, int]:
     number = _to_integer(digits)
     if number <= 0:
         message = "gl_repository is invalid"
-        raise ValueError(message)
+        raise InvalidParameter(message)
     return kind, 0 if parts[0] == "group" else number
 
 

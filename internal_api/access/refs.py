@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from internal_api.access.values import Change
+from internal_api.access.values import Change, InvalidParameter
 
 _ANY = "_any"
 _BRANCH = "refs/heads/"
@@ -28,7 +28,7 @@ def parse_changes(changes: object) -> tuple[Change, ...] | None:
         None for `_any`: which updates it will be is not known yet.
 
     Raises:
-        ValueError: It is something else.
+        InvalidParameter: It is something else.
 
     Source: `lib/gitlab/changes_list.rb`.
     """
@@ -36,11 +36,11 @@ def parse_changes(changes: object) -> tuple[Change, ...] | None:
         return None
     if changes is None:
         message = "changes is missing"
-        raise ValueError(message)
+        raise InvalidParameter(message)
     lines = changes.split("\n") if isinstance(changes, str) else changes
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         message = "changes is invalid"
-        raise ValueError(message)
+        raise InvalidParameter(message)
     words = (_FIELD.findall(line)[:_FIELDS] for line in lines)
     return tuple(Change(*line, *[""] * (_FIELDS - len(line))) for line in words if line)
 

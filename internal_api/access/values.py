@@ -13,6 +13,10 @@ from typing import NamedTuple
 _BLANK_IDS = frozenset(("0" * 40, "0" * 64))
 
 
+class InvalidParameter(ValueError):
+    """A parameter that Rails would fail on; the text says which and why."""
+
+
 class User(NamedTuple):
     """A user, as far as access depends on it."""
 

@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 
 from internal_api.access import paths
 from internal_api.access.git import PROJECT_NOT_FOUND
-from internal_api.access.values import Actor, Container, Key, Project, Snippet, User
+from internal_api.access.values import (
+    Actor,
+    Container,
+    InvalidParameter,
+    Key,
+    Project,
+    Snippet,
+    User,
+)
 from internal_api.params import present, to_id
 from internal_api.repository import settings
 from internal_api.repository.authorizations import project_level
@@ -168,7 +176,7 @@ def find(connection: Connection, params: Mapping[str, Any]) -> Access:
     `gl_repository` wins over `project`; with neither there is no container.
 
     Raises:
-        ValueError: `gl_repository` or `project` is malformed.
+        InvalidParameter: `gl_repository` or `project` is malformed.
     """
     actor = _named_actor(params)
     identifier, path = params.get("gl_repository"), params.get("project")
@@ -179,7 +187,7 @@ def find(connection: Connection, params: Mapping[str, Any]) -> Access:
     elif path is None:
         row, target = _select(connection, actor, "id", None), Target(None)
     else:
-        raise ValueError("project is invalid")
+        raise InvalidParameter("project is invalid")
     return Access(row.settings, row.actor, target)
 
 
@@ -193,7 +201,7 @@ def _by_identifier(
     connection: Connection, actor: _NamedActor, identifier: object, path: object
 ) -> tuple[_Row, Target]:
     if not isinstance(identifier, str):
-        raise ValueError("gl_repository is invalid")  # noqa: TRY004 - it was sent so
+        raise InvalidParameter("gl_repository is invalid")
     kind, any_number = paths.parse_gl_repository(identifier)
     number = to_id(any_number)
     if kind == "snippet":

@@ -81,15 +81,15 @@ class Allowed:
         """
         params, now = req.context.params, self._now()
         _require_repository(params)
-        command = _command(params, now)
-        access, decision = _check(self._database, params, command)
+        command = GitCommand.from_params(params, now)
+        access, decision = git_commands.check(self._database, params, command)
         if access.settings.rate_limit_per_minute:
             self._limit_rate(req, access, now)
         if not decision.allowed and git_commands.creates_project(
             access, decision, command
         ):
             refusal = git_commands.create_project(self._database, access, command, now)
-            access, decision = _check(self._database, params, command)
+            access, decision = git_commands.check(self._database, params, command)
             decision = refusal or decision
         self._record(access, decision, command, now)
         container = access.target.container
@@ -275,10 +275,7 @@ class PostReceive:
         params = req.context.params
         _require_repository(params)
         with self._database.writing() as connection:
-            try:
-                messages = receive(connection, params, self._now())
-            except ValueError as error:
-                raise BadRequest(str(error)) from error
+            messages = receive(connection, params, self._now())
         body = {"messages": messages, "reference_counter_decreased": True}
         write_json(resp, 200, body)
 
@@ -346,8 +343,8 @@ class GitAuditEvent:
             body = {"status": False, "message": "No valid action specified"}
             write_json(resp, 400, body)
             return
-        command = _command(params, self._now())
-        _access, decision = _check(self._database, params, command)
+        command = GitCommand.from_params(params, self._now())
+        _access, decision = git_commands.check(self._database, params, command)
         if not decision.allowed:
             _write_denial(resp, decision)
             return
@@ -360,28 +357,9 @@ def _require_repository(params: Mapping[str, Any]) -> None:
         raise BadRequest("gl_repository or project is missing")
 
 
-def _command(params: Mapping[str, Any], now: datetime) -> GitCommand:
-    try:
-        return GitCommand.from_params(params, now)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
-
-
 def _find(database: Database, params: Mapping[str, Any]) -> Access:
-    try:
-        with database.reading() as connection:
-            return git_access.find(connection, params)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
-
-
-def _check(
-    database: Database, params: Mapping[str, Any], command: GitCommand
-) -> tuple[Access, Decision]:
-    try:
-        return git_commands.check(database, params, command)
-    except ValueError as error:
-        raise BadRequest(str(error)) from error
+    with database.reading() as connection:
+        return git_access.find(connection, params)
 
 
 def _write_denial(resp: falcon.Response, decision: Decision) -> None:
