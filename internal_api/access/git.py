@@ -71,7 +71,8 @@ def check(attempt: Attempt) -> Decision:
 
 def _access_user(actor: Actor) -> User | None:
     """The user whose roles count: none for a deploy key."""
-    return None if actor.deploy_key else actor.user
+    key, user = actor
+    return user if key is None or key.type == "Key" else None
 
 
 def _who(attempt: Attempt, container: Container) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, NamedTuple
 
 from internal_api.access import paths
@@ -64,7 +65,7 @@ class Access(NamedTuple):
 
 # Which column names the actor, and its value.
 _NamedActor = tuple[str, int | str | None]
-_ACTOR_PARAMS = ("key_id", "user_id", "username", "identifier")
+_OPTIONAL_TEXT = (str, NoneType)
 _IDENTIFIED = {"user": "user_id", "key": "key_user"}
 
 # ------------------------------------------------------------------ one SELECT
@@ -131,15 +132,6 @@ def _select(
     by_project: str,
     project: int | str | None,
 ) -> _Row:
-    return connection.remember(_ask, actor, by_project, project)
-
-
-def _ask(
-    connection: Connection,
-    actor: _NamedActor,
-    by_project: str,
-    project: int | str | None,
-) -> _Row:
     by_actor, argument = actor
     select = _SELECTS[by_actor, by_project]
     row = connection.execute(select, (argument, project)).fetchone()
@@ -178,30 +170,37 @@ def find(connection: Connection, params: Mapping[str, Any]) -> Access:
     Raises:
         InvalidParameter: `gl_repository` or `project` is malformed.
     """
-    actor = _named_actor(params)
     identifier, path = params.get("gl_repository"), params.get("project")
-    if identifier is not None:
-        row, target = _by_identifier(connection, actor, identifier, path)
-    elif isinstance(path, str):
-        row, target = _by_path(connection, actor, paths.normalize(path))
-    elif path is None:
-        row, target = _select(connection, actor, "id", None), Target(None)
-    else:
+    if not isinstance(identifier, _OPTIONAL_TEXT):
+        raise InvalidParameter("gl_repository is invalid")
+    if not isinstance(path, _OPTIONAL_TEXT):
         raise InvalidParameter("project is invalid")
-    return Access(row.settings, row.actor, target)
+    return connection.remember(_find, _named_actor(params), identifier, path)
 
 
 def find_actor(connection: Connection, params: Mapping[str, Any]) -> Actor:
     """The actor that a request names; both members are None when there is none."""
-    named = {name: params.get(name) for name in _ACTOR_PARAMS}
-    return find(connection, named).actor
+    return connection.remember(_find, _named_actor(params), None, None).actor
+
+
+def _find(
+    connection: Connection,
+    actor: _NamedActor,
+    identifier: str | None,
+    path: str | None,
+) -> Access:
+    if identifier is not None:
+        row, target = _by_identifier(connection, actor, identifier, path)
+    elif path is not None:
+        row, target = _by_path(connection, actor, paths.normalize(path))
+    else:
+        row, target = _select(connection, actor, "id", None), Target(None)
+    return Access(row.settings, row.actor, target)
 
 
 def _by_identifier(
-    connection: Connection, actor: _NamedActor, identifier: object, path: object
+    connection: Connection, actor: _NamedActor, identifier: str, path: str | None
 ) -> tuple[_Row, Target]:
-    if not isinstance(identifier, str):
-        raise InvalidParameter("gl_repository is invalid")
     kind, any_number = paths.parse_gl_repository(identifier)
     number = to_id(any_number)
     if kind == "snippet":
@@ -211,7 +210,7 @@ def _by_identifier(
         return row, Target(row.container(kind))
     if kind == "wiki":
         return row, Target(None, WIKI_NOT_FOUND)
-    parsable = paths.namespace_parsable(paths.normalize(str(path or "")))
+    parsable = paths.namespace_parsable(paths.normalize(path or ""))
     if kind == "project" and not parsable:
         return row, Target(None, NAMESPACE_NOT_FOUND)
     return row, Target(None)
