@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Server
-
-Serve = Callable[..., Server]
+from processes import Certificates, Serve, Server
 
 
 @pytest.fixture
@@ -28,17 +25,6 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     yield start
     for server in servers:
         server.kill()
-
-
-@dataclass(frozen=True)
-class Certificates:
-    """Who signs, and what a server and a client show."""
-
-    ca: Path
-    server: Path
-    server_key: Path
-    client: Path
-    client_key: Path
 
 
 @pytest.fixture(scope="session")

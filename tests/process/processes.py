@@ -12,7 +12,8 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,3 +163,17 @@ class Server:
         self.process.wait(TIMEOUT_S)
         if self.process.stdout:
             self.process.stdout.close()
+
+
+Serve = Callable[..., Server]
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Who signs, and what a server and a client show."""
+
+    ca: Path
+    server: Path
+    server_key: Path
+    client: Path
+    client_key: Path

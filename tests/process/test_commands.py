@@ -8,8 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import Serve
-from processes import CHECK, header, run
+from processes import CHECK, Serve, header, run
 
 
 def test_wait_for_a_server(serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -9,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from conftest import Serve
-from processes import PRE_RECEIVE, Server, header
+from processes import PRE_RECEIVE, Serve, Server, header
 
 CLIENTS = 32
+POST_RECEIVE = "/api/v4/internal/post_receive"
 REPOSITORY = {"gl_repository": "project-7"}
 INCREASED = {"reference_counter_increased": True}
 
@@ -44,6 +45,32 @@ def test_no_increment_is_lost(serve: Serve) -> None:
             future.result()
     assert counted(server.data) == CLIENTS * each
     assert server.stderr.count("Traceback") == 0
+
+
+def test_no_message_is_shown_twice(serve: Serve, tmp_path: Path) -> None:
+    """Of 32 clients that end a push at once, one is told what is told once."""
+    seed = tmp_path / "seed.json"
+    message = {
+        "user": "root",
+        "gl_repository": "project-7",
+        "type": "container_moved",
+        "message": "once",
+        "expires_at": "9999-01-01T00:00:00Z",
+    }
+    world = {
+        "users": [{"id": 1, "username": "root"}],
+        "projects": [{"id": 7, "full_path": "root/moved"}],
+        "post_push_messages": [message],
+    }
+    seed.write_text(json.dumps(world))
+    server = serve("--workers", "2", "--seed", seed)
+    push, credentials = {**REPOSITORY, "identifier": "user-1"}, header(server.data)
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        answers = clients.map(
+            lambda _: server.post(POST_RECEIVE, push, credentials), range(CLIENTS)
+        )
+        shown = [text for answer in answers for text in answer["messages"]]
+    assert shown == [{"message": "once", "type": "basic"}]
 
 
 def test_kill_loses_nothing_that_was_answered(serve: Serve) -> None:

@@ -14,7 +14,7 @@ import pytest
 from processes import Server
 
 if TYPE_CHECKING:
-    from conftest import Serve
+    from processes import Serve
 
 FORCE = "You are not allowed to force push code to a protected branch on this project."
 KEYS = (

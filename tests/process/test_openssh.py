@@ -15,7 +15,7 @@ import pytest
 from processes import TIMEOUT_S, Server
 
 if TYPE_CHECKING:
-    from conftest import Serve
+    from processes import Serve
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 pytestmark = [

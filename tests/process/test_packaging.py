@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from conftest import Serve
-from processes import CHECK, header
+from processes import CHECK, Serve, header
 
 PROJECT = Path(__file__).parents[2]
 NOT_SOURCES = (".*", "__pycache__", "build", "dist", "*.egg-info")

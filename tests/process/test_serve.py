@@ -18,12 +18,12 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from conftest import Serve
 from processes import (
     CHECK,
     COMMAND,
     PRE_RECEIVE,
     TIMEOUT_S,
+    Serve,
     UnixConnection,
     header,
     run,

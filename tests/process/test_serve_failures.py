@@ -11,8 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Certificates, Serve
-from processes import run
+from processes import Certificates, Serve, run
 
 
 def refusal(*options: object, data: Path, **kwargs: object) -> str:

@@ -7,8 +7,7 @@ import ssl
 from contextlib import ExitStack
 
 import pytest
-from conftest import Certificates, Serve
-from processes import Server, run
+from processes import Certificates, Serve, Server, run
 
 READINESS = "/-/readiness"
 
