@@ -13,7 +13,8 @@ from typing import Any, TypeVar, TypeVarTuple, cast
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 60_000
-MMAP_BYTES = 1 << 28
+# The most that SQLite maps; it is address space, not memory.
+MMAP_BYTES = (1 << 31) - (1 << 16)
 MAX_ANSWERS = 256
 
 Answer = TypeVar("Answer")

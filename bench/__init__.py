@@ -1,0 +1,1 @@
+"""Measures the service and its ceiling side by side: `python -m bench`."""

@@ -1,0 +1,115 @@
+"""Measures the service against its ceiling, in one run.
+
+Both sides of each ratio are driven in turn, so that a machine whose speed changes
+changes both. A goal that is missed is said, and is no failure.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from bench import in_process, over_http, start_and_size
+from bench.figures import Figure, Run
+
+ROWS: Mapping[int, Callable[[Run], Iterator[Figure]]] = {
+    1: in_process.allowed,
+    2: over_http.same_server,
+    3: over_http.plain_gunicorn,
+    4: over_http.large_world,
+    5: over_http.sitting_clients,
+    6: over_http.two_workers,
+    7: start_and_size.start,
+    8: start_and_size.size,
+    9: over_http.writing,
+}
+PACKAGES = ("falcon", "gunicorn", "gevent", "PyJWT", "msgspec")
+
+
+class Rows(click.ParamType[list[int]]):
+    """Numbers of rows, with commas between them."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[int]:
+        """Read the numbers."""
+        words = str(value).split(",")
+        if not all(word.isdecimal() and int(word) in ROWS for word in words):
+            self.fail(f"expected numbers of {min(ROWS)} to {max(ROWS)}", param, ctx)
+        return [int(word) for word in words]
+
+
+@click.command()
+@click.option(
+    "--rows", type=Rows(), default=",".join(map(str, ROWS)), show_default=True
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    show_default=True,
+    help="How long each side of a ratio is measured.",
+)
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    default=50_000,
+    show_default=True,
+    help="Over how many requests the growth of memory is measured.",
+)
+def main(rows: list[int], seconds: float, requests: int) -> None:
+    """Measure the service against its ceiling."""
+    _open_many_files()
+    start = time.monotonic()
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for row in rows:
+            for figure in ROWS[row](Run(Path(folder), seconds, requests)):
+                figures.append(figure)
+                passed = time.monotonic() - start
+                click.echo(
+                    f"{passed:4.0f} s  {figure.row}  {figure.what}: {figure.note}",
+                    err=True,
+                )
+    _print_table(figures)
+    _print_machine(time.monotonic() - start)
+
+
+def _print_table(figures: list[Figure]) -> None:
+    width = max(len(figure.what) for figure in figures)
+    click.echo(f"\nrow  {'what':{width}}  measured     goal")
+    for row, what, measured, goal, is_met, _note in figures:
+        verdict = ("ok" if is_met else "MISSED") if goal else ""
+        line = f"{row:>3}  {what:{width}}  {measured:>8}  {goal:>8}  {verdict}"
+        click.echo(line.rstrip())
+
+
+def _print_machine(seconds: float) -> None:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    load = os.getloadavg()[0]
+    click.echo(
+        f"\n{len(os.sched_getaffinity(0))} CPUs, {platform.system()}"
+        f" {platform.release()}, load {load:.1f}, Python {platform.python_version()},"
+        f" {packages}; {seconds:.0f} s"
+    )
+
+
+def _open_many_files() -> None:
+    """Let this process have more clients than a shell allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""Worlds of any size, and what clients ask in them."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jwt
+
+from internal_api.config import Config
+from internal_api.dates import iso_time
+from internal_api.repository.database import Database
+from internal_api.secret_files import Secrets, read_or_create
+
+ALLOWED = "/api/v4/internal/allowed"
+PRE_RECEIVE = "/api/v4/internal/pre_receive"
+TOKEN_LIFETIME_S = 86_400
+KEYS_PER_PROJECT = 10
+PROJECTS_PER_GROUP = 100
+
+_NUMBERS = """WITH RECURSIVE numbers (n) AS (
+    SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :number) """
+# A user for each project; each is a developer in one group, whose subgroup holds its
+# projects. Nothing is due to be recorded: keys and users were active just now.
+_STATEMENTS = (
+    (
+        "users",
+        """INSERT INTO users (id, username, name, email, last_activity_on)
+        SELECT n, 'user-' || n, 'User ' || n, n || '@example.com', :today
+        FROM numbers""",
+    ),
+    (
+        "keys",
+        """INSERT INTO keys (id, user_id, title, key, fingerprint_sha256, key_type,
+            bits, created_at, last_used_at)
+        SELECT n, (n - 1) % :users + 1, 'Key ' || n,
+            'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI' || printf('%043d', n),
+            printf('%043d', n), 'ed25519', 256, :now, :now FROM numbers""",
+    ),
+    (
+        "groups",
+        """INSERT INTO namespaces (id, type, name)
+        SELECT n, 'Group', 'group-' || n FROM numbers""",
+    ),
+    (
+        "groups",
+        """INSERT INTO namespaces (id, type, name, parent_id)
+        SELECT :groups + n, 'Group', 'backend', n FROM numbers""",
+    ),
+    (
+        "groups",
+        """INSERT INTO routes (source_type, source_id, path)
+        SELECT 'Namespace', n, 'group-' || n FROM numbers""",
+    ),
+    (
+        "groups",
+        """INSERT INTO routes (source_type, source_id, path)
+        SELECT 'Namespace', :groups + n, 'group-' || n || '/backend' FROM numbers""",
+    ),
+    (
+        "users",
+        """INSERT INTO members (source_type, source_id, user_id, access_level)
+        SELECT 'Namespace', (n - 1) % :groups + 1, n, 30 FROM numbers""",
+    ),
+    (
+        "projects",
+        """INSERT INTO projects (id, namespace_id, name)
+        SELECT n, :groups + (n - 1) % :groups + 1, 'project-' || n FROM numbers""",
+    ),
+    (
+        "projects",
+        """INSERT INTO routes (source_type, source_id, path)
+        SELECT 'Project', n,
+            'group-' || ((n - 1) % :groups + 1) || '/backend/project-' || n
+        FROM numbers""",
+    ),
+)
+
+
+class Question(NamedTuple):
+    """What a client asks, with the headers of GitLab Shell."""
+
+    path: str
+    body: bytes
+    token: str
+
+    def request(self) -> bytes:
+        """As it goes over the wire, on a connection of its own."""
+        head = (
+            f"POST {self.path} HTTP/1.1\r\n"
+            "Host: 127.0.0.1\r\n"
+            "User-Agent: GitLab-Shell\r\n"
+            f"Content-Length: {len(self.body)}\r\n"
+            "Content-Type: application/json\r\n"
+            f"Gitlab-Shell-Api-Request: {self.token}\r\n"
+            "Accept-Encoding: gzip\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        return head.encode() + self.body
+
+    def environ(self) -> dict[str, Any]:
+        """As a WSGI server hands it over."""
+        return {
+            "REQUEST_METHOD": "POST",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": self.path,
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "3001",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "CONTENT_LENGTH": str(len(self.body)),
+            "CONTENT_TYPE": "application/json",
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_USER_AGENT": "GitLab-Shell",
+            "HTTP_GITLAB_SHELL_API_REQUEST": self.token,
+            "HTTP_ACCEPT_ENCODING": "gzip",
+            "HTTP_CONNECTION": "close",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(self.body),
+            "wsgi.errors": sys.stderr,
+        }
+
+
+def make_token(secrets: Secrets, number: int = 0) -> str:
+    """A token of GitLab Shell; each number gives another one."""
+    now = int(time.time())
+    claims = {"iss": "gitlab-shell", "iat": now, "nbf": now}
+    claims["exp"] = now + TOKEN_LIFETIME_S + number
+    return jwt.encode(claims, secrets.shell, algorithm="HS256")
+
+
+class World:
+    """A data directory with projects, and ten keys for each.
+
+    Args:
+        data: The directory, which is made.
+        projects: How many; a multiple of 100.
+    """
+
+    def __init__(self, data: Path, projects: int = 100) -> None:
+        self.data = data
+        self._sizes = {
+            "users": projects,
+            "keys": projects * KEYS_PER_PROJECT,
+            "groups": projects // PROJECTS_PER_GROUP,
+            "projects": projects,
+        }
+        self._random = random.Random(projects)  # noqa: S311 - no secret
+        self.config = Config(data)
+        self.secrets = read_or_create(self.config)
+        self._fill()
+
+    def _fill(self) -> None:
+        now = datetime.now(UTC)
+        values = {**self._sizes, "now": iso_time(now), "today": iso_time(now)[:10]}
+        database = Database(self.config.database_path)
+        database.create()
+        with database.writing() as connection:
+            for number, statement in _STATEMENTS:
+                values["number"] = self._sizes[number]
+                connection.execute(_NUMBERS + statement, values)
+        database.close()
+
+    def limit_rate(self) -> None:
+        """Let each pull be counted, and none be too many."""
+        database = Database(self.config.database_path)
+        with database.writing() as connection:
+            connection.execute(
+                "UPDATE application_settings SET rate_limit_per_minute = 1000000000"
+            )
+        database.close()
+
+    def pull(self, token: str) -> Question:
+        """A random key may fetch a random project of the group of its user."""
+        groups = self._sizes["groups"]
+        key = self._random.randrange(self._sizes["keys"])
+        group = key % self._sizes["users"] % groups
+        project = self._random.randrange(PROJECTS_PER_GROUP) * groups + group
+        body = {
+            "action": "git-upload-pack",
+            "project": f"group-{group + 1}/backend/project-{project + 1}.git",
+            "changes": "_any",
+            "protocol": "ssh",
+            "key_id": str(key + 1),
+            "check_ip": "127.0.0.1",
+        }
+        return Question(ALLOWED, json.dumps(body).encode(), token)
+
+    def pulls(self, number: int) -> list[Question]:
+        """Each of another key and project, by one client within a second."""
+        token = make_token(self.secrets)
+        return [self.pull(token) for _ in range(number)]
+
+    def push(self, token: str) -> Question:
+        """A push to a random project begins, which is written down."""
+        project = self._random.randrange(self._sizes["projects"]) + 1
+        body = {"gl_repository": f"project-{project}"}
+        return Question(PRE_RECEIVE, json.dumps(body).encode(), token)
+
+    def pulls_and_pushes(self, number: int) -> Iterator[Question]:
+        """In turn, with tokens that change."""
+        for count in range(number // 2):
+            token = make_token(self.secrets, count)
+            yield self.pull(token)
+            yield self.push(token)
