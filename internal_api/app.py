@@ -9,15 +9,33 @@ from typing import Any
 import falcon
 from falcon.routing import CompiledRouter
 
-from internal_api.auth import Scheme, ShellSecret, authenticate_nobody
+from internal_api.auth import (
+    AgentToken,
+    JobToken,
+    KasSecret,
+    Scheme,
+    ShellSecret,
+    authenticate_nobody,
+)
 from internal_api.config import Config
 from internal_api.errors import add_error_handlers, write_json
 from internal_api.middleware import Authenticate, Gate
 from internal_api.repository.database import Database
-from internal_api.resources import error_tracking, git, health, keys, users
+from internal_api.resources import (
+    error_tracking,
+    git,
+    health,
+    keys,
+    kubernetes,
+    kubernetes_access,
+    kubernetes_modules,
+    users,
+)
 from internal_api.resources.service import Service
 from internal_api.secret_files import Secrets
 
+KAS = "/api/v4/internal/kubernetes"
+STARBOARD = f"{KAS}/modules/starboard_vulnerability"
 # In the order of GitLab's documentation, then what it does not name.
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     ("/api/v4/internal/allowed", git.Allowed),
@@ -30,6 +48,14 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     ("/api/v4/internal/error_tracking/allowed", error_tracking.Allowed),
     ("/api/v4/internal/pre_receive", git.PreReceive),
     ("/api/v4/internal/post_receive", git.PostReceive),
+    (f"{KAS}/agent_info", kubernetes.AgentInfo),
+    (f"{KAS}/project_info", kubernetes.ProjectInfo),
+    (f"{KAS}/usage_metrics", kubernetes.UsageMetrics),
+    (f"{KAS}/modules/cilium_alert", kubernetes_modules.CiliumAlert),
+    (STARBOARD, kubernetes_modules.StarboardVulnerability),
+    (f"{STARBOARD}/scan_result", kubernetes_modules.ScanResult),
+    (f"{STARBOARD}/scan_execution_policies", kubernetes_modules.ScanExecutionPolicies),
+    (f"{STARBOARD}/policies_configuration", kubernetes_modules.PoliciesConfiguration),
     ("/api/v4/internal/two_factor_config", users.TwoFactorConfig),
     ("/api/v4/internal/two_factor_otp_check", users.ManualOtpCheck),
     ("/api/v4/internal/two_factor_manual_otp_check", users.ManualOtpCheck),
@@ -37,6 +63,12 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     ("/api/v4/internal/authorized_certs", keys.AuthorizedCerts),
     ("/api/v4/internal/lfs", git.LfsObject),
     ("/api/v4/internal/shellhorse/git_audit_event", git.GitAuditEvent),
+    ("/api/v4/internal/agents/agentk/agent_info", kubernetes.AgentInfo),
+    (f"{KAS}/verify_project_access", kubernetes.VerifyProjectAccess),
+    (f"{KAS}/agent_configuration", kubernetes_access.AgentConfiguration),
+    (f"{KAS}/agent_events", kubernetes.AgentEvents),
+    (f"{KAS}/authorize_proxy_user", kubernetes_access.AuthorizeProxyUser),
+    ("/api/v4/job/allowed_agents", kubernetes_access.AllowedAgents),
     ("/-/health", health.Health),
     ("/-/liveness", health.Liveness),
     ("/-/readiness", health.Readiness),
@@ -84,16 +116,24 @@ def create_app(
         now: Gives the time, in UTC.
     """
     service = Service(config, database, now)
+
+    def clock() -> float:
+        return now().timestamp()
+
     shell = ShellSecret(
         secrets.shell,
         accept_shared_secret=config.shell_auth != "jwt",
-        clock=lambda: now().timestamp(),
+        clock=clock,
     )
+    kas = KasSecret(secrets.kas, clock)
     schemes: dict[Scheme, Authenticate] = {
         Scheme.NONE: authenticate_nobody,
         Scheme.SHELL: shell.authenticate,
         Scheme.SHELL_JWT: shell.authenticate_jwt,
         Scheme.ERROR_TRACKING: error_tracking.Authentication(shell, database),
+        Scheme.KAS: kas.authenticate,
+        Scheme.KAS_AGENT: AgentToken(kas, database, now).authenticate,
+        Scheme.JOB_TOKEN: JobToken(database).authenticate,
     }
     gate, router = Gate(), Router()
     app = falcon.App(router=router, middleware=gate, response_type=Response)

@@ -1,7 +1,8 @@
 """The credential schemes: who may call at all.
 
 Source: `lib/api/helpers.rb` (`authenticate_by_gitlab_shell_token!`),
-`lib/gitlab/shell.rb` and `lib/json_web_token/hmac_token.rb`.
+`lib/gitlab/shell.rb`, `lib/json_web_token/hmac_token.rb`, `lib/gitlab/kas.rb` and
+`lib/gitlab/auth/auth_finders.rb` (`cluster_agent_token_from_authorization_token`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import base64
 import hmac
 import math
+import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import Enum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import falcon
 import msgspec
 
-from internal_api.errors import Forbidden, Unauthorized
+from internal_api.errors import Forbidden, KasUnauthorized, Unauthorized
+from internal_api.params import to_text
+from internal_api.repository import agents, ci_jobs
+from internal_api.repository.database import Database
 
 if TYPE_CHECKING:
     from jwt import PyJWS
@@ -26,8 +32,15 @@ JWT_HEADER = "HTTP_GITLAB_SHELL_API_REQUEST"
 SHARED_SECRET_HEADER = "HTTP_GITLAB_SHARED_SECRET"  # noqa: S105 - a name
 SHELL_ISSUER = "gitlab-shell"
 SHELL_LEEWAY_S = 60
+KAS_HEADER = "HTTP_GITLAB_KAS_API_REQUEST"
+KAS_ISSUER = "gitlab-kas"
+KAS_AUDIENCE = "gitlab"
+AGENT_HEADER = "HTTP_GITLAB_AGENTK_API_REQUEST"
+JOB_HEADER = "HTTP_JOB_TOKEN"
 # A client repeats its token on every call within a second.
 REMEMBERED_TOKENS = 1024
+
+_AUTHORIZATION = re.compile(r"(?:Bearer|Token)\s+(.+)")
 
 Claims = Mapping[str, Any]
 
@@ -39,6 +52,9 @@ class Scheme(Enum):
     SHELL = "shell JWT or shared secret"
     SHELL_JWT = "shell JWT"
     ERROR_TRACKING = "error tracking token, shell JWT or shared secret"
+    KAS = "kas JWT"
+    KAS_AGENT = "kas JWT and agent token"
+    JOB_TOKEN = "CI job token"  # noqa: S105 - a name
 
 
 def authenticate_nobody(_req: falcon.Request) -> None:
@@ -63,21 +79,28 @@ class JwtVerifier:
     Args:
         keys: The keys, any of which may have signed.
         issuer: What `iss` must be.
-        leeway_s: How far the clocks may differ, in seconds.
         clock: Gives the time in seconds since the epoch.
+        leeway_s: How far the clocks may differ, in seconds.
+        starts: The claims that a token is not good before.
+        audience: What `aud`, if any, must be or contain; None takes every one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named where it is made
         self,
         keys: tuple[bytes, ...],
         issuer: str,
-        leeway_s: int,
         clock: Callable[[], float],
+        *,
+        leeway_s: int,
+        starts: tuple[str, ...],
+        audience: str | None,
     ) -> None:
         self._keys = keys
         self._issuer = issuer
-        self._leeway_s = leeway_s
         self._clock = clock
+        self._leeway_s = leeway_s
+        self._starts = starts
+        self._audience = audience
         # What a token says never changes; its age is checked every time.
         self._read = lru_cache(REMEMBERED_TOKENS)(self._verify_signature)
 
@@ -109,7 +132,12 @@ class JwtVerifier:
         claims = msgspec.json.decode(payload)
         if not isinstance(claims, dict) or claims.get("iss") != self._issuer:
             raise ValueError("another issuer")
-        starts = [_seconds(claims[name]) for name in ("nbf", "iat") if name in claims]
+        if self._audience and "aud" in claims:
+            audience = claims["aud"]
+            named = audience if isinstance(audience, list) else [audience]
+            if self._audience not in named:
+                raise ValueError("for somebody else")
+        starts = [_seconds(claims[name]) for name in self._starts if name in claims]
         end = _seconds(claims["exp"]) if "exp" in claims else math.inf
         start = max(starts, default=-math.inf)
         return _Signed(claims, start - self._leeway_s, end + self._leeway_s)
@@ -164,7 +192,14 @@ class ShellSecret:
         keys = tuple(dict.fromkeys((content.strip(), chomped, content)))
         self._accept_shared_secret = accept_shared_secret
         self._secret = chomped
-        self._jwt = JwtVerifier(keys, SHELL_ISSUER, SHELL_LEEWAY_S, clock)
+        self._jwt = JwtVerifier(
+            keys,
+            SHELL_ISSUER,
+            clock,
+            leeway_s=SHELL_LEEWAY_S,
+            starts=("nbf", "iat"),
+            audience=None,
+        )
 
     def authenticate(self, req: falcon.Request) -> None:
         """Accept a JWT or the shared secret.
@@ -216,3 +251,107 @@ def _decode_base64(text: bytes) -> bytes:
         return base64.b64decode(text + b"==")
     except ValueError:
         return b""
+
+
+class KasSecret:
+    """The secret that the agent server shares with GitLab.
+
+    Args:
+        key: Its 32 bytes.
+        clock: Gives the time in seconds since the epoch.
+    """
+
+    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
+        self._jwt = JwtVerifier(
+            (key,),
+            KAS_ISSUER,
+            clock,
+            leeway_s=0,
+            starts=("nbf",),
+            audience=KAS_AUDIENCE,
+        )
+
+    def authenticate(self, req: falcon.Request) -> None:
+        """Accept a JWT of the agent server.
+
+        Raises:
+            KasUnauthorized: There is none, or it is wrong.
+        """
+        token = req.env.get(KAS_HEADER)
+        if not token or self._jwt.verify(token) is None:
+            raise KasUnauthorized
+
+
+class AgentToken:
+    """The token of an agent, which the agent server hands on with its own JWT.
+
+    Args:
+        kas: The agent server's credential.
+        database: Holds the tokens.
+        now: Gives the time, in UTC.
+    """
+
+    def __init__(
+        self, kas: KasSecret, database: Database, now: Callable[[], datetime]
+    ) -> None:
+        self._kas = kas
+        self._database = database
+        self._now = now
+
+    def authenticate(self, req: falcon.Request) -> None:
+        """Find the agent, into `req.context.agent`, and note that the token is used.
+
+        Raises:
+            KasUnauthorized: The agent server's JWT is wrong, whatever the token.
+            Unauthorized: No agent has this token, or it was revoked.
+        """
+        self._kas.authenticate(req)
+        secret = _agent_token(req)
+        if not secret:
+            raise Unauthorized
+        with self._database.reading() as connection:
+            token = agents.find_token(connection, secret)
+        if token is None:
+            raise Unauthorized
+        now = self._now()
+        if agents.use_is_stale(token, now):
+            with self._database.writing() as connection:
+                agents.record_use(connection, token, now)
+        req.context.agent = token.agent
+
+
+def _agent_token(req: falcon.Request) -> str | None:
+    """The header of newer agent servers counts only without `Authorization`."""
+    authorization = req.env.get("HTTP_AUTHORIZATION")
+    if not authorization:
+        header: str | None = req.env.get(AGENT_HEADER)
+        return header
+    match = _AUTHORIZATION.fullmatch(authorization)
+    return match and match[1]
+
+
+class JobToken:
+    """The token of a running CI job.
+
+    Args:
+        database: Holds the jobs.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def authenticate(self, req: falcon.Request) -> None:
+        """Find the job, into `req.context.job`.
+
+        Raises:
+            Unauthorized: No running job has this token.
+        """
+        params = req.context.params
+        given = params.get("job_token") or params.get("token")
+        secret = to_text(given or req.env.get(JOB_HEADER))
+        if not secret:
+            raise Unauthorized
+        with self._database.reading() as connection:
+            req.context.job = ci_jobs.find(connection, secret)
+        if req.context.job is None:
+            raise Unauthorized

@@ -223,11 +223,13 @@ def routes() -> None:
     """Print the routes: method, path, authentication."""
     from internal_api.app import ROUTES  # noqa: PLC0415
 
+    width = max(len(path) for path, _resource in ROUTES)
     for path, resource in ROUTES:
         for name in dir(resource):
             if name.startswith("on_"):
                 method = name.removeprefix("on_").upper()
-                click.echo(f"{method:<7} {path:<55} {resource.authentication.value}")
+                scheme = resource.authentication.value
+                click.echo(f"{method:<7} {path:<{width}} {scheme}")
 
 
 def main() -> None:

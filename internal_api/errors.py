@@ -57,21 +57,68 @@ class InvalidParameters(ApiError):
 
 
 class Unauthorized(ApiError):
-    """`unauthorized!`."""
+    """`unauthorized!`, with the reason where GitLab gives it."""
+
+    status = 401
+
+    def __init__(self, reason: str | None = None) -> None:
+        text = f"401 Unauthorized - {reason}" if reason else "401 Unauthorized"
+        super().__init__({"message": text})
+
+
+class KasUnauthorized(ApiError):
+    """The agent server has not signed this.
+
+    Source: `authenticate_gitlab_kas_request!`, `lib/api/internal/kubernetes.rb`.
+    """
 
     status = 401
 
     def __init__(self) -> None:
-        super().__init__({"message": "401 Unauthorized"})
+        super().__init__({"message": "KAS JWT authentication invalid"})
+
+
+class InvalidToken(ApiError):
+    """A personal access token that was good once; `description` is OAuth's.
+
+    Source: `lib/api/api_guard.rb`.
+    """
+
+    status = 401
+
+    def __init__(self, description: str) -> None:
+        super().__init__({"error": "invalid_token", "error_description": description})
 
 
 class Forbidden(ApiError):
-    """`forbidden!`."""
+    """`forbidden!`, with the reason where GitLab gives it."""
 
     status = 403
 
-    def __init__(self) -> None:
-        super().__init__({"message": "403 Forbidden"})
+    def __init__(self, reason: str | None = None) -> None:
+        text = f"403 Forbidden - {reason}" if reason else "403 Forbidden"
+        super().__init__({"message": text})
+
+
+class InsufficientScope(ApiError):
+    """A personal access token without any of the scopes that are needed.
+
+    Source: `lib/api/api_guard.rb`.
+    """
+
+    status = 403
+
+    def __init__(self, scopes: str) -> None:
+        description = (
+            "The request requires higher privileges than provided by the access token."
+        )
+        super().__init__(
+            {
+                "error": "insufficient_scope",
+                "error_description": description,
+                "scope": scopes,
+            }
+        )
 
 
 class NotFound(ApiError):

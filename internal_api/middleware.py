@@ -40,6 +40,8 @@ class Gate:
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         """Read query, form and JSON alike into `req.context.params`.
 
+        The body as it came is `req.context.body`.
+
         Raises:
             MalformedRequest: Path, query or body cannot be read.
         """
@@ -50,7 +52,7 @@ class Gate:
         context.params, context.refusal = query, None
         if query and query.get("format", "json") != "json":
             context.refusal = NotAcceptable(str(query["format"]))
-        body = _read_body(env)
+        body = context.body = _read_body(env)
         if body:
             _read_parameters(req, query, body)
 

@@ -100,6 +100,16 @@ def parse_json(body: bytes) -> dict[str, object]:
     return parameters if isinstance(parameters, dict) else {}
 
 
+def parse_quoted_json(body: bytes) -> dict[str, object]:
+    """Read a JSON body that is a text which holds an object in JSON.
+
+    Raises:
+        MalformedRequest: As for JSON, of either.
+    """
+    text = _decode_json(body)
+    return parse_json(text.encode()) if isinstance(text, str) else {}
+
+
 def parse_multipart(body: bytes, content_type: str) -> dict[str, object]:
     """Read the fields of a `multipart/form-data` body; files are left out.
 

@@ -32,7 +32,7 @@ T = TypeVar("T")
 Maybe: TypeAlias = T | UnsetType
 Id = Annotated[int, Meta(ge=1, le=_LARGEST_ID)]
 Count = Annotated[int, Meta(ge=0, le=_LARGEST_INTEGER)]
-Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)]
+Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER - 1, le=_LARGEST_INTEGER)]
 Name = Annotated[str, Meta(min_length=1)]
 PurchaseXid = Annotated[str, Meta(min_length=1, max_length=32)]
 
@@ -485,7 +485,7 @@ class Document(Entry, kw_only=True):
     findings: list[Finding] = []
     alerts: list[Alert] = []
     usage_counters: dict[str, Count] = {}
-    usage_unique_counters: dict[str, list[Id]] = {}
+    usage_unique_counters: dict[str, list[Integer]] = {}
     agent_authorizations: list[AgentAuthorization] = []
     reference_counters: dict[str, Count] = {}
     post_push_messages: list[PostPushMessage] = []

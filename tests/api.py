@@ -20,6 +20,7 @@ from internal_api.secret_files import Secrets
 
 SHELL_SECRET = b"shell-secret-of-the-tests-0123456789abcdef"
 KAS_SECRET = bytes(range(32))
+AGENT_TOKEN = "demo-agent-token"
 PREFIX = "/api/v4/internal/"
 
 
@@ -39,10 +40,20 @@ class Clock:
 
 
 class Api:
-    """The application over a seeded database in memory, called without a socket."""
+    """The application over a seeded database, called without a socket.
 
-    def __init__(self, folder: Path, seed: object, clock: Clock, **config: Any) -> None:
-        self.database = Database()
+    The database is in memory unless another one is given.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seed: object,
+        clock: Clock,
+        database: Database | None = None,
+        **config: Any,
+    ) -> None:
+        self.database = database or Database()
         self.database.create()
         self.clock = clock
         self.data = folder
@@ -67,6 +78,25 @@ class Api:
         """The header of GitLab Shell before 14.13."""
         return {"Gitlab-Shared-Secret": base64.b64encode(SHELL_SECRET).decode()}
 
+    def kas_headers(
+        self, agent_token: str | None = AGENT_TOKEN, **claims: Any
+    ) -> dict[str, str]:
+        """The headers of the agent server, for an agent; claims as for the Shell."""
+        now = int(self.clock.now.timestamp())
+        payload = {
+            "iss": "gitlab-kas",
+            "aud": ["gitlab"],
+            "exp": now + 30,
+            "nbf": now - 5,
+            "iat": now,
+        } | claims
+        payload = {key: value for key, value in payload.items() if value is not None}
+        token = jwt.encode(payload, KAS_SECRET, algorithm="HS256")
+        headers = {"Gitlab-Kas-Api-Request": token}
+        if agent_token is not None:
+            headers["Authorization"] = f"Bearer {agent_token}"
+        return headers
+
     def post(self, path: str, params: Any = "", **options: Any) -> TestResponse:
         """Post a form to an internal route."""
         options.setdefault("headers", self.headers())
@@ -76,6 +106,11 @@ class Api:
         """Post JSON to an internal route."""
         options.setdefault("headers", self.headers())
         return self.app.post_json(PREFIX + path, params, status="*", **options)
+
+    def put_json(self, path: str, params: Any, **options: Any) -> TestResponse:
+        """Put JSON to an internal route."""
+        options.setdefault("headers", self.headers())
+        return self.app.put_json(PREFIX + path, params, status="*", **options)
 
     def get(self, path: str, params: Any = None, **options: Any) -> TestResponse:
         """Get an internal route."""

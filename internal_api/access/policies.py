@@ -156,6 +156,15 @@ def may_update_snippet(
     )
 
 
+def may_admin_vulnerabilities(user: User | None, access_level: int) -> bool:
+    """Whether a user may create and resolve vulnerabilities, where they are licensed.
+
+    Source: `create_vulnerability` and `admin_vulnerability`,
+    `ee/app/policies/ee/project_policy.rb`.
+    """
+    return _has_role(user, access_level, DEVELOPER)
+
+
 def may_create_project(user: User, *, is_personal: bool, access_level: int) -> bool:
     """Whether a user may create projects in a namespace (`create_projects`).
 

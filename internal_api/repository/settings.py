@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -28,8 +28,14 @@ class Settings(NamedTuple):
     error_tracking_access_token: str | None
     rate_limit_per_minute: int
     merge_request_links: int
+    environment: str
+    licensed_features: Literal["all"] | list[str]
     db_key_base: str
     instance: Instance
+
+    def is_licensed(self, feature: str) -> bool:
+        """Whether the license of the instance has a feature."""
+        return self.licensed_features == "all" or feature in self.licensed_features
 
 
 _COLUMNS = (*Settings._fields[:-1], *Instance._fields)
@@ -44,7 +50,7 @@ def read(connection: Connection) -> Settings:
 def _select(connection: Connection) -> Settings:
     row = connection.execute(_SELECT).fetchone()
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
-    for name in ("gitaly_features", "ssh_key_restrictions"):
+    for name in ("gitaly_features", "licensed_features", "ssh_key_restrictions"):
         values[name] = msgspec.json.decode(values[name])
     instance = Instance._make(values.pop(name) for name in Instance._fields)
     return Settings(**values, instance=instance)

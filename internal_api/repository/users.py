@@ -6,10 +6,13 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from internal_api.access.values import User
+from internal_api.dates import iso_time
+
+_DAY = timedelta(days=1)
 
 
 def digest(secret: str) -> str:
@@ -18,6 +21,14 @@ def digest(secret: str) -> str:
     Source: `app/models/concerns/token_authenticatable.rb`.
     """
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+_USER = f"SELECT {', '.join(User._fields)} FROM users WHERE id = ?"  # noqa: S608
+
+
+def find(connection: sqlite3.Connection, user_id: int) -> User:
+    """The user of this id, who exists."""
+    return User._make(connection.execute(_USER, (user_id,)).fetchone())
 
 
 def name(connection: sqlite3.Connection, user_id: int) -> str:
@@ -93,6 +104,52 @@ def create_personal_access_token(
         """INSERT INTO personal_access_tokens
         (user_id, name, token_digest, scopes, expires_at) VALUES (?, ?, ?, ?, ?)""",
         (user_id, new.name, digest(new.token), json.dumps(new.scopes), expires_at),
+    )
+
+
+class UsedAccessToken(NamedTuple):
+    """A personal access token that somebody presents; times are UTC text."""
+
+    id: int
+    user_id: int
+    scopes: list[str]
+    expires_at: str | None
+    revoked: int
+    last_used_at: str | None
+
+
+def find_personal_access_token(
+    connection: sqlite3.Connection, secret: str
+) -> UsedAccessToken | None:
+    """The personal access token that is this secret, also one that is void."""
+    row = connection.execute(
+        """SELECT id, user_id, scopes, expires_at, revoked, last_used_at
+        FROM personal_access_tokens WHERE token_digest = ?""",
+        (digest(secret),),
+    ).fetchone()
+    if row is None:
+        return None
+    token = UsedAccessToken._make(row)
+    return token._replace(scopes=json.loads(row[2]))
+
+
+def token_use_is_stale(token: UsedAccessToken, now: datetime) -> bool:
+    """Whether the last recorded use of a token is a day ago, or none."""
+    if token.last_used_at is None:
+        return True
+    return now - datetime.fromisoformat(token.last_used_at) >= _DAY
+
+
+def record_token_use(
+    connection: sqlite3.Connection, token: UsedAccessToken, now: datetime
+) -> None:
+    """Note that a personal access token was used.
+
+    Source: `app/services/personal_access_tokens/last_used_service.rb`.
+    """
+    connection.execute(
+        "UPDATE personal_access_tokens SET last_used_at = ? WHERE id = ?",
+        (iso_time(now), token.id),
     )
 
 

@@ -14,6 +14,8 @@ from internal_api import seeds
 from internal_api.app import ROUTES
 
 CHANGES = f"{'0' * 40} {'1' * 40} refs/heads/feature\n"
+MODULES = "kubernetes/modules"
+STARBOARD = f"{MODULES}/starboard_vulnerability"
 REQUESTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "POST",
@@ -53,6 +55,27 @@ REQUESTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
             "changes": "_any",
         },
     ),
+    ("GET", "kubernetes/agent_info", {}),
+    ("GET", "agents/agentk/agent_info", {}),
+    ("GET", "kubernetes/project_info", {"id": 7}),
+    ("GET", "kubernetes/verify_project_access", {"id": 111}),
+    ("POST", "kubernetes/usage_metrics", {"gitops_sync_count": -1}),
+    ("POST", "kubernetes/agent_events", {"events": []}),
+    (
+        "POST",
+        "kubernetes/authorize_proxy_user",
+        {
+            "agent_id": 9,
+            "access_type": "personal_access_token",
+            "access_key": "demo-admin-token",
+        },
+    ),
+    ("POST", "kubernetes/agent_configuration", {"agent_id": 8, "agent_config": {}}),
+    ("POST", f"{MODULES}/cilium_alert", {"alert": "x"}),
+    ("PUT", STARBOARD, {"vulnerability": "x"}),
+    ("POST", f"{STARBOARD}/scan_result", {"uuids": 1}),
+    ("GET", f"{STARBOARD}/scan_execution_policies", {}),
+    ("GET", f"{STARBOARD}/policies_configuration", {}),
     # The project that `use` has made: its message waits.
     ("POST", "post_receive", {"project": "rubi/created", "identifier": "user-7"}),
 )
@@ -63,8 +86,8 @@ def answers(api: Api) -> list[tuple[str, int, str]]:
     """What every route answers, without what is generated."""
     found = []
     for method, path, params in REQUESTS:
-        call = api.get if method == "GET" else api.post_json
-        answer = call(path, params)
+        call = {"GET": api.get, "POST": api.post_json, "PUT": api.put_json}[method]
+        answer = call(path, params, headers=api.headers() | api.kas_headers())
         found.append((path, answer.status_int, GENERATED.sub("…", answer.text)))
     return found
 

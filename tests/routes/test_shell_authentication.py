@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from api import PREFIX, Api, Clock, MakeApi
 from api import SHELL_SECRET as SECRET
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokens import forge as forge_with
 from webtest import TestApp
 
 from internal_api import seeds
@@ -26,26 +26,13 @@ from internal_api.secret_files import Secrets
 ROUTE = f"{PREFIX}discover"
 HEADER = "Gitlab-Shell-Api-Request"
 SECRET_BASE64 = base64.b64encode(SECRET).decode()
+forge = partial(forge_with, secret=SECRET)
 UNAUTHORIZED = {"message": "401 Unauthorized"}
 FEW = settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-
-def base64url(content: bytes) -> str:
-    """Base64 as in tokens."""
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def forge(header: bytes | str, payload: bytes | str, secret: bytes = SECRET) -> str:
-    """A token signed with HS256, whatever it says."""
-    parts = (
-        part if isinstance(part, bytes) else part.encode() for part in (header, payload)
-    )
-    signed = ".".join(map(base64url, parts))
-    return f"{signed}.{base64url(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
 def status_of(api: Api, token: str) -> int:
@@ -140,7 +127,9 @@ def test_shell_auth_jwt_refuses_the_shared_secret(make_api: MakeApi) -> None:
 
 def test_wrong_jwt_and_right_shared_secret_200(demo: Api) -> None:
     """Clients that signed with other bytes sent the secret too: either is enough."""
-    token = {HEADER: forge('{"alg":"HS256"}', '{"iss":"gitlab-shell"}', b"other")}
+    token = {
+        HEADER: forge('{"alg":"HS256"}', '{"iss":"gitlab-shell"}', secret=b"other")
+    }
     answer = demo.get("discover", headers=token | demo.shared_secret())
     assert answer.status_int == 200
 
@@ -182,7 +171,7 @@ def test_jwt_with_another_secret_401(demo: Api) -> None:
     good = forge('{"alg":"HS256"}', '{"iss":"gitlab-shell"}')
     assert status_of(demo, good) == 200
     for secret in (b"x" * 32, b"", SECRET_BASE64.encode(), SECRET + b"\r"):
-        bad = forge('{"alg":"HS256"}', '{"iss":"gitlab-shell"}', secret)
+        bad = forge('{"alg":"HS256"}', '{"iss":"gitlab-shell"}', secret=secret)
         assert status_of(demo, bad) == 401
 
 
@@ -358,7 +347,7 @@ def test_jwt_signed_with_the_secret_trimmed_chomped_or_raw_200(
     content %= SECRET
     api = app_with_secret(tmp_path, clock, content)
     for key in (content.strip(), content.rstrip(b"\r\n"), content):
-        token = forge('{"alg":"HS256"}', '{"iss":"gitlab-shell"}', key)
+        token = forge('{"alg":"HS256"}', '{"iss":"gitlab-shell"}', secret=key)
         assert api.get(ROUTE, headers={HEADER: token}).json is None
 
 
