@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +21,7 @@ from internal_api.auth import (
 )
 from internal_api.config import Config
 from internal_api.errors import add_error_handlers, write_json
+from internal_api.git_repository import Run
 from internal_api.middleware import Authenticate, Gate
 from internal_api.repository.database import Database
 from internal_api.resources import (
@@ -106,6 +109,7 @@ def create_app(
     database: Database,
     secrets: Secrets,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    run: Run = subprocess.run,
 ) -> falcon.App[falcon.Request, Response]:
     """Build the application.
 
@@ -114,8 +118,9 @@ def create_app(
         database: Its state; the tables exist.
         secrets: What its callers sign with.
         now: Gives the time, in UTC.
+        run: Runs git; a server may let it wait without stalling others.
     """
-    service = Service(config, database, now)
+    service = Service(config, database, now, run)
 
     def clock() -> float:
         return now().timestamp()
@@ -145,7 +150,7 @@ def create_app(
         for method in router.map_http_methods(resource):
             scheme = Scheme.NONE if method == "OPTIONS" else kind.authentication
             gate.admit(resource, method, schemes[scheme])
-    app.add_sink(_api_v3, f"{config.relative_url_root}/api/v3(?:/|$)")
+    app.add_sink(_api_v3, f"{re.escape(config.relative_url_root)}/api/v3(?:/|$)")
     return app
 
 

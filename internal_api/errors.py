@@ -195,7 +195,7 @@ def add_error_handlers(app: falcon.App[Any, Any]) -> None:
     """Answer every exception in GitLab's words, never with a traceback."""
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(OSError, _unavailable)
-    app.add_error_handler(sqlite3.OperationalError, _unavailable)
+    app.add_error_handler(sqlite3.DatabaseError, _unavailable)
     app.add_error_handler(ApiError, _api_error)
     app.add_error_handler(ParameterError, _parameter_error)
     app.add_error_handler(InvalidParameter, _invalid_parameter)

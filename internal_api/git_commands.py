@@ -21,16 +21,21 @@ from internal_api.access.values import (
     Change,
     Container,
     Decision,
+    InvalidParameter,
     ProtectedBranch,
     Refs,
 )
 from internal_api.dates import iso_time
-from internal_api.git_repository import GitTimeoutError, Quarantine
+from internal_api.git_repository import (
+    GitRepository,
+    GitTimeoutError,
+    Quarantine,
+    Run,
+)
 from internal_api.params import to_text
 from internal_api.repository import git_access, projects, pushes, refs
 from internal_api.repository.database import Database
 from internal_api.repository.git_access import Access
-from internal_api.repository.settings import Settings
 
 PUSH = git.RECEIVE_PACK
 # What protects the default branch of a new project, by the instance's setting.
@@ -58,6 +63,7 @@ class GitCommand(NamedTuple):
         changes: The updates of a push, or None for `_any`: not known yet.
         quarantine: Where the objects of the push are.
         time: When it is asked, as UTC text.
+        problem: What is wrong with the changes; then there are none.
     """
 
     action: str | None
@@ -65,27 +71,31 @@ class GitCommand(NamedTuple):
     changes: tuple[Change, ...] | None
     quarantine: Quarantine
     time: str
+    problem: str | None
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], now: datetime) -> GitCommand:
-        """Read the parameters of `/allowed`.
-
-        Raises:
-            InvalidParameter: The changes of a push are none; without any, it has none.
-        """
-        action, changes = to_text(params.get("action")), params.get("changes")
-        is_push = action == PUSH and changes is not None
+        """Read the parameters of `/allowed`; a problem is told last."""
+        action = to_text(params.get("action"))
+        changes: tuple[Change, ...] | None = ()
+        problem = None
+        if action == PUSH:
+            try:
+                changes = parse_changes(params.get("changes"))
+            except InvalidParameter as error:
+                problem = str(error)
         return cls(
             action,
             to_text(params.get("protocol")),
-            parse_changes(changes) if is_push else (),
+            changes,
             Quarantine.from_env(params.get("env")),
             iso_time(now),
+            problem,
         )
 
 
 def check(
-    database: Database, params: Mapping[str, Any], command: GitCommand
+    database: Database, run: Run, params: Mapping[str, Any], command: GitCommand
 ) -> tuple[Access, Decision]:
     """Decide about a command of the actor on the repository that `params` name.
 
@@ -108,9 +118,16 @@ def check(
         known,
         command.time,
     )
+    if target.redirected and not git.finds(attempt):
+        access = access._replace(target=target._replace(redirected=False))
     try:
         if settings.gitaly_storage_path and target.container:
-            attempt = _ask_git(attempt, settings, target.container, command.quarantine)
+            relative = relative_path(target.container)
+            repository = git_repository.find(
+                settings.gitaly_storage_path, relative, command.quarantine, run
+            )
+            if repository:
+                attempt = _ask_git(attempt, target.container, repository)
         return access, git.check(attempt)
     except GitTimeoutError:
         return access, Decision(False, 503, TIMED_OUT, "git took too long")  # noqa: FBT003
@@ -131,19 +148,20 @@ def _refs(
 
 
 def _ask_git(
-    attempt: Attempt, settings: Settings, container: Container, quarantine: Quarantine
+    attempt: Attempt, container: Container, repository: GitRepository
 ) -> Attempt:
-    """Let the repository itself answer what it can, if it is in the storage folder."""
+    """Let the repository itself answer what it can."""
     known = attempt.refs
-    path = settings.gitaly_storage_path
-    repository = git_repository.find(path, relative_path(container), quarantine)
-    if not (repository and container.project):
+    if container.project is None:
         return attempt
     project = container.project._replace(repository_exists=1)
     if known and attempt.changes:
         names, protected_branches = repository.refs(), known.protected_branches
-        empty = not any(name.startswith("refs/heads/") for name in names)
-        project = project._replace(empty_repo=empty)
+        if names is None:
+            names = known.names
+        else:
+            empty = not any(name.startswith("refs/heads/") for name in names)
+            project = project._replace(empty_repo=empty)
         known = known._replace(
             names=names,
             is_forced=repository.is_forced,

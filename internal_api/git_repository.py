@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ import msgspec
 from internal_api.access.values import Change
 
 TIMEOUT_S = 50
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -56,14 +60,17 @@ class GitTimeoutError(Exception):
 
 
 class GitRepository:
-    """A bare repository in the storage folder.
+    """A bare repository in the storage folder, for as long as a push may be checked.
 
     Args:
         path: Its folder.
         quarantine: Where the objects of the push are.
+        run: Runs a program, as `subprocess.run` does.
     """
 
-    def __init__(self, path: Path, quarantine: Quarantine) -> None:
+    def __init__(self, path: Path, quarantine: Quarantine, run: Run) -> None:
+        self._run = run
+        self._deadline = time.monotonic() + TIMEOUT_S
         self._env = {"GIT_DIR": str(path), "PATH": os.environ.get("PATH", os.defpath)}
         own = self._inside(path, quarantine.object_directory)
         if own is not None:
@@ -74,10 +81,15 @@ class GitRepository:
                 filter(None, folders)
             )
 
-    def refs(self) -> frozenset[str]:
-        """The full names of all branches and tags."""
+    def refs(self) -> frozenset[str] | None:
+        """The full names of all branches and tags; None when git cannot tell.
+
+        Raises:
+            GitTimeoutError: Git took too long.
+        """
         arguments = ("for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags")
-        return frozenset(self._lines(*arguments))
+        result = self._git(*arguments)
+        return frozenset(_lines(result)) if result.returncode == 0 else None
 
     def is_forced(self, change: Change) -> bool:
         """Whether the old commit is no ancestor of the new one, or git cannot tell.
@@ -99,22 +111,18 @@ class GitRepository:
         if not _OBJECT_ID.fullmatch(commit):
             return ()
         arguments = ("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
-        return tuple(self._lines(*arguments, f"--contains={commit}"))
-
-    def _lines(self, *arguments: str) -> list[str]:
-        # Not `splitlines`: a ref's name may have what Unicode calls a line separator.
-        return self._git(*arguments).stdout.split("\n")[:-1]
+        return tuple(_lines(self._git(*arguments, f"--contains={commit}")))
 
     def _git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         try:
-            return subprocess.run(  # noqa: S603 - ids are checked, names are ours
-                ("git", *arguments),  # noqa: S607 - whichever git is installed
+            return self._run(
+                ("git", *arguments),
                 env=self._env,
                 capture_output=True,
                 check=False,
                 encoding="utf-8",
                 errors="replace",
-                timeout=TIMEOUT_S,
+                timeout=max(self._deadline - time.monotonic(), 0),
             )
         except subprocess.TimeoutExpired as error:
             raise GitTimeoutError from error
@@ -129,8 +137,16 @@ class GitRepository:
         return folder if is_inside and is_one else None
 
 
+def _lines(result: subprocess.CompletedProcess[str]) -> list[str]:
+    # Not `splitlines`: a ref's name may have what Unicode calls a line separator.
+    return result.stdout.split("\n")[:-1]
+
+
 def find(
-    storage_path: str | None, relative_path: str, quarantine: Quarantine
+    storage_path: str | None,
+    relative_path: str,
+    quarantine: Quarantine,
+    run: Run = subprocess.run,
 ) -> GitRepository | None:
     """The repository in the storage folder, if it is there.
 
@@ -140,4 +156,4 @@ def find(
         return None
     path = Path(os.path.normpath(Path(storage_path) / relative_path))
     is_repository = all((path / name).exists() for name in ("HEAD", "objects", "refs"))
-    return GitRepository(path, quarantine) if is_repository else None
+    return GitRepository(path, quarantine, run) if is_repository else None

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from internal_api import git_commands, merge_requests
-from internal_api.access.refs import parse_changes
+from internal_api.access.refs import is_ref_name, parse_changes
 from internal_api.access.values import Change, Project
 from internal_api.params import to_text
 from internal_api.repository import git_access, projects, pushes, refs
@@ -37,6 +37,7 @@ def receive(
     project = container.project if container else None
     sent = params.get("changes")
     changes = () if sent is None else parse_changes(sent) or ()
+    changes = tuple(change for change in changes if is_ref_name(change.ref))
     # The refs and merge requests of a wiki or a snippet are nobody's.
     own = project if container and container.type == "project" else None
     if own:

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 from internal_api.dates import iso_time
 from internal_api.ssh_keys import PublicKey, parse
 
+# What RFC 4226 wants at least, and pyotp with it.
+OTP_SECRET_BYTES = 14
+
 _PATH_PART = r"(?!-)[A-Za-z0-9_.-]{1,255}(?<![.])(?<!\.git)(?<!\.atom)"
 
 
@@ -122,11 +125,11 @@ class OtpSecret(Text):
         """Make one of what a file holds."""
         text = value.replace(" ", "").upper() if isinstance(value, str) else ""
         try:
-            base64.b32decode(text + "=" * (-len(text) % 8))
+            secret = base64.b32decode(text + "=" * (-len(text) % 8))
         except binascii.Error:
-            text = ""
-        if not text:
-            raise ValueError("not a secret in Base32")
+            secret = b""
+        if len(secret) < OTP_SECRET_BYTES:
+            raise ValueError(f"not a secret of {OTP_SECRET_BYTES} bytes, in Base32")
         return cls(text)
 
 

@@ -7,6 +7,8 @@ import gc
 import os
 import resource
 import ssl
+import subprocess
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from internal_api.announcement import (
 )
 from internal_api.app import create_app
 from internal_api.config import Config, ConfigError
+from internal_api.git_repository import Run
 from internal_api.instance import load_seeds, opened
 from internal_api.listeners import Listener, listening, parse
 from internal_api.repository.database import Database
@@ -90,7 +93,8 @@ def serve(config: Config, options: Options) -> None:
     addresses = [parse(text) for text in options.bind]
     secrets = read_or_create(config)
     with listening(addresses) as listeners:
-        open_database, seeded = _prepare_database(config, options)
+        sleep, run = _waits(options)
+        open_database, seeded = _prepare_database(config, options, sleep)
         news = Announcement(config, listeners, options.certfile, seeded)
         say(news.warnings())
         # The workers share what is there now; the collector must not touch it.
@@ -104,7 +108,7 @@ def serve(config: Config, options: Options) -> None:
                 "preload_app": not options.memory,
                 "post_worker_init": partial(_announce, news, options.ready_file),
             },
-            lambda: create_app(config, open_database(), secrets),
+            lambda: create_app(config, open_database(), secrets, run=run),
         ).run()
 
 
@@ -147,7 +151,7 @@ class Master(Arbiter):
 
 
 def _prepare_database(
-    config: Config, options: Options
+    config: Config, options: Options, sleep: Callable[[float], object]
 ) -> tuple[Callable[[], Database], str]:
     """What a worker opens, and what was loaded into it."""
     with opened(config, memory=options.memory) as database:
@@ -157,7 +161,18 @@ def _prepare_database(
             seeded = f"{', '.join(options.seed)}: {counts}"
         if options.memory:
             return partial(Database, image=database.image()), seeded
-        return partial(Database, config.database_path), seeded
+        return partial(Database, config.database_path, sleep=sleep), seeded
+
+
+def _waits(options: Options) -> tuple[Callable[[float], object], Run]:
+    """How a worker sleeps, and how it runs git, while it serves others."""
+    if options.threads:
+        return time.sleep, subprocess.run
+    from gevent import sleep  # noqa: PLC0415 - threads need no gevent
+
+    from internal_api.worker import run  # noqa: PLC0415
+
+    return sleep, run
 
 
 def _settings(options: Options, listeners: list[Listener]) -> Settings:

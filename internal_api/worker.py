@@ -1,8 +1,7 @@
 """A gunicorn worker that serves every connection in a greenlet.
 
 gunicorn's own gevent worker patches the whole standard library, and to stop it waits
-for connections that sit. Here only what blocks is made cooperative: the sockets, and
-`subprocess.run`, which asks git.
+for connections that sit. Here only the sockets are cooperative, and `run`, for git.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -42,7 +40,6 @@ class Worker(AsyncWorker):
         """Take over the listening sockets after the fork, and serve."""
         gevent.reinit()
         _settle(self.cfg)
-        subprocess.run = partial(_run_in_thread, subprocess.run)
         self.sockets = [
             gevent.socket.socket(fileno=listener.detach()) for listener in self.sockets
         ]
@@ -160,6 +157,6 @@ def _hang_up() -> ConnectionResetError:
     return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
-def _run_in_thread(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Run a program while the other greenlets go on."""
-    return gevent.get_hub().threadpool.apply(run, args, kwargs)
+def run(*args: Any, **kwargs: Any) -> Any:
+    """Run a program, as `subprocess.run` does, while the other greenlets go on."""
+    return gevent.get_hub().threadpool.apply(subprocess.run, args, kwargs)

@@ -6,7 +6,11 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -298,12 +302,22 @@ def test_surroundings_do_not_matter(
 def test_slow_git(
     storage: Storage, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Git is not waited for longer than GitLab does."""
+    """All of git's answers to a push together may take what GitLab lets them take."""
+    clock, left = count(step=20), []
+    time = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr(git_repository, "time", time)
 
-    def run(*_arguments: object, timeout: float, **_options: object) -> None:
-        raise subprocess.TimeoutExpired("git", timeout)
+    def run(arguments: Sequence[str], timeout: float, **_options: object) -> Any:
+        left.append(timeout)
+        if timeout <= 0:
+            raise subprocess.TimeoutExpired(list(arguments), timeout)
+        return subprocess.CompletedProcess(arguments, 0, stdout="")
 
-    monkeypatch.setattr(subprocess, "run", run)
     first, second, _other = history
+    found = git_repository.find(str(storage.root), RELATIVE_PATH, NOWHERE, run)
+    assert found
+    assert not found.is_forced(Change(first, second, REF))
+    assert not found.is_forced(Change(first, second, REF))
     with pytest.raises(GitTimeoutError):
-        storage.find().is_forced(Change(first, second, REF))
+        found.is_forced(Change(first, second, REF))
+    assert left == [30, 10, 0]

@@ -78,7 +78,7 @@ RICH: dict[str, Any] = {
             "password_expired": True,
             "terms_accepted": False,
             "two_factor_enabled": True,
-            "otp_secret": "JBSW Y3DP EHPK 3PXP",
+            "otp_secret": "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP",
             "can_create_projects": False,
             "personal_access_tokens": [
                 {
@@ -837,8 +837,13 @@ MISTAKES: list[tuple[object, str, str]] = [
     ({"users": [{"username": "a b"}]}, "users[0].username", "not a username"),
     ({"users": [{"username": "a/b"}]}, "users[0].username", "not a username"),
     ({"users": [{"username": "-a"}]}, "users[0].username", "not a username"),
-    ({"users": [ANN | {"otp_secret": "1!"}]}, "users[0].otp_secret", "not a secret in"),
-    ({"users": [ANN | {"otp_secret": ""}]}, "users[0].otp_secret", "not a secret in"),
+    ({"users": [ANN | {"otp_secret": "1!"}]}, "users[0].otp_secret", "not a secret of"),
+    (
+        {"users": [ANN | {"otp_secret": "JBSWY3DPEHPK3PXP"}]},
+        "users[0].otp_secret",
+        "not a secret of 14 bytes",
+    ),
+    ({"users": [ANN | {"otp_secret": ""}]}, "users[0].otp_secret", "not a secret of"),
     (
         {"users": [ANN | {"last_activity_on": "2022-02-30"}]},
         "users[0].last_activity_on",

@@ -54,19 +54,39 @@ def check(attempt: Attempt) -> Decision:
     container = attempt.container
     if container and container.type == "design" and container.project:
         return _check_design(attempt, container, container.project)
-    refusal = (
-        _check_protocol(attempt)
-        or _check_key(attempt)
-        or _check_user(attempt)
-        or _check_command(attempt)
-    )
-    if refusal:
+    if refusal := _check_caller(attempt):
         return refusal
     if container and container.snippet:
         return _check_snippet(attempt, container, container.snippet)
     if container and container.project:
         return _check_project(attempt, container, container.project)
     return not_found(attempt.missing, "there is no such repository")
+
+
+def finds(attempt: Attempt) -> bool:
+    """Whether a user gets as far as the project, allowed or not.
+
+    Source: `check_container!`, where GitLab notes that it was moved.
+    """
+    container = attempt.container
+    return (
+        container is not None
+        and container.project is not None
+        and attempt.actor.user is not None
+        and attempt.actor.deploy_key is None
+        and _check_caller(attempt) is None
+        and _check_readable(attempt, container, container.project) is None
+    )
+
+
+def _check_caller(attempt: Attempt) -> Decision | None:
+    """Refuse who or what is refused whatever it is about."""
+    return (
+        _check_protocol(attempt)
+        or _check_key(attempt)
+        or _check_user(attempt)
+        or _check_command(attempt)
+    )
 
 
 def _access_user(actor: Actor) -> User | None:

@@ -12,6 +12,7 @@ _TAG = "refs/tags/"
 _FIELDS = 3
 
 # What Ruby splits at is ASCII only: a ref may well have other kinds of spaces.
+_NOT_IN_A_NAME = re.compile(r"[\x00-\x20\x7f]")
 _FIELD = re.compile(r"[^\t-\r ]+")
 
 
@@ -43,6 +44,11 @@ def parse_changes(changes: object) -> tuple[Change, ...] | None:
         raise InvalidParameter(message)
     words = (_FIELD.findall(line)[:_FIELDS] for line in lines)
     return tuple(Change(*line, *[""] * (_FIELDS - len(line))) for line in words if line)
+
+
+def is_ref_name(ref: str) -> bool:
+    """Whether git could have such a ref: without spaces and control characters."""
+    return bool(ref) and _NOT_IN_A_NAME.search(ref) is None
 
 
 def branch_name(ref: str) -> str | None:

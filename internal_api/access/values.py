@@ -185,8 +185,8 @@ class Attempt(NamedTuple):
         changes: The updates of a push, or None for `_any`: not known yet.
         container: None when there is none, or it was deleted.
         missing: The message for a container that is None.
-        refs: Needed for a push to a project's repository: always for known changes,
-            for `_any` only where an open merge request could allow it.
+        refs: Needed for a push of known changes to a project's repository; for `_any`
+            only its merge requests count.
         now: The time, as UTC text.
     """
 

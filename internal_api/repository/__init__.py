@@ -1,1 +1,1 @@
-"""The state, in SQLite: one method, one question, one SQL statement."""
+"""The state, in SQLite: one function for each question, one module for each kind."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +13,13 @@ from types import TracebackType
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 SCHEMA_VERSION = 1
-BUSY_TIMEOUT_MS = 60_000
+# How long a writer waits for others, and how often it looks.
+BUSY_TIMEOUT_S = 60.0
+BUSY_INTERVAL_S = 0.001
+READ, WRITE = "BEGIN", "BEGIN IMMEDIATE"
+# A reader waits only while another process repairs the database, within SQLite. A
+# writer must not: the whole process would wait with it.
+SQLITE_TIMEOUT_S = {READ: BUSY_TIMEOUT_S, WRITE: 0.0}
 # The most that SQLite maps; it is address space, not memory.
 MMAP_BYTES = (1 << 31) - (1 << 16)
 MAX_ANSWERS = 256
@@ -73,17 +80,24 @@ class Database:
     Args:
         path: The database file; None keeps the database in memory.
         image: For a database in memory: its content, as `image()` gives it.
+        sleep: Lets others go on while a writer waits; takes seconds.
     """
 
-    def __init__(self, path: Path | None = None, image: bytes | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        image: bytes | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self.path = path
-        self._idle: list[Connection] = []
+        self.sleep = sleep
+        self._idle: dict[str, list[Connection]] = {READ: [], WRITE: []}
         self._turn = threading.Lock() if path is None else None
         if path is None:
-            connection = self._open(":memory:")
+            connection = self._open(":memory:", 0)
             if image is not None:
                 connection.deserialize(image)
-            self._idle.append(connection)
+            self._idle[READ] = self._idle[WRITE] = [connection]
 
     def create(self) -> None:
         """Create the tables unless they are there.
@@ -91,6 +105,9 @@ class Database:
         Raises:
             SchemaError: The file was made by another version.
         """
+        if self.path:
+            # It holds secrets; the files beside it take the same mode.
+            self.path.touch(mode=0o600)
         with self.writing() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
@@ -103,11 +120,11 @@ class Database:
 
     def reading(self) -> Transaction:
         """A transaction that reads: it sees one state and waits for nobody."""
-        return Transaction(self, "BEGIN")
+        return Transaction(self, READ)
 
     def writing(self) -> Transaction:
         """A transaction that writes: the only one at a time, all of it or nothing."""
-        return Transaction(self, "BEGIN IMMEDIATE")
+        return Transaction(self, WRITE)
 
     def check(self) -> None:
         """Read something.
@@ -120,38 +137,40 @@ class Database:
 
     def image(self) -> bytes:
         """A database in memory as bytes."""
-        connection = self.acquire()
+        connection = self.acquire(READ)
         try:
             return connection.serialize()
         finally:
-            self.release(connection)
+            self.release(connection, READ)
 
     def close(self) -> None:
         """Close the idle connections; a process does so before it forks."""
-        while self._idle:
-            self._idle.pop().close()
+        for connections in self._idle.values():
+            while connections:
+                connections.pop().close()
 
-    def acquire(self) -> Connection:
-        """Take a connection out of the pool; open one when there is none."""
+    def acquire(self, begin: str) -> Connection:
+        """Take a connection for such a transaction; open one when there is none."""
         if self._turn is not None:
             self._turn.acquire()
         try:
-            return self._idle.pop()
+            return self._idle[begin].pop()
         except IndexError:
-            return self._open(os.fspath(self.path or ":memory:"))
+            path = os.fspath(self.path or ":memory:")
+            return self._open(path, SQLITE_TIMEOUT_S[begin])
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: Connection, begin: str) -> None:
         """Put a connection back."""
-        self._idle.append(connection)
+        self._idle[begin].append(connection)
         if self._turn is not None:
             self._turn.release()
 
-    def _open(self, path: str) -> Connection:
+    def _open(self, path: str, timeout_s: float) -> Connection:
         connection = sqlite3.connect(
             path,
             isolation_level=None,
             check_same_thread=False,
-            timeout=BUSY_TIMEOUT_MS / 1000,
+            timeout=BUSY_TIMEOUT_S,
             cached_statements=512,
             factory=Connection,
         )
@@ -160,6 +179,7 @@ class Database:
             connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
         return connection
 
 
@@ -173,14 +193,27 @@ class Transaction:
         self._begin = begin
 
     def __enter__(self) -> Connection:
-        """Begin."""
-        self._connection = self._database.acquire()
-        try:
-            self._connection.execute(self._begin)
-        except BaseException:
-            self._database.release(self._connection)
-            raise
-        return self._connection
+        """Begin; a writer waits for its turn, others are served meanwhile.
+
+        Raises:
+            sqlite3.OperationalError: Somebody else writes for too long.
+        """
+        database, deadline = self._database, None
+        while True:
+            # Whoever waits holds no connection: there may be many.
+            connection = self._connection = database.acquire(self._begin)
+            try:
+                connection.execute(self._begin)
+            except sqlite3.OperationalError as error:
+                database.release(connection, self._begin)
+                deadline = deadline or time.monotonic() + BUSY_TIMEOUT_S
+                # The lower byte is the kind of an error.
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > deadline:
+                    raise
+                database.sleep(BUSY_INTERVAL_S)
+            else:
+                return connection
 
     def __exit__(
         self,
@@ -197,7 +230,7 @@ class Transaction:
             if self._connection.in_transaction:
                 self._connection.forget()
                 self._connection.execute("ROLLBACK")
-            self._database.release(self._connection)
+            self._database.release(self._connection, self._begin)
 
 
 def _schema() -> str:

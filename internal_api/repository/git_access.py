@@ -65,6 +65,8 @@ class Access(NamedTuple):
 
 # Which column names the actor, and its value.
 _NamedActor = tuple[str, int | str | None]
+# No project has a longer path.
+LONGEST_REMEMBERED = 1024
 _OPTIONAL_TEXT = (str, NoneType)
 _IDENTIFIED = {"user": "user_id", "key": "key_user"}
 
@@ -175,7 +177,10 @@ def find(connection: Connection, params: Mapping[str, Any]) -> Access:
         raise InvalidParameter("gl_repository is invalid")
     if not isinstance(path, _OPTIONAL_TEXT):
         raise InvalidParameter("project is invalid")
-    return connection.remember(_find, _named_actor(params), identifier, path)
+    actor = _named_actor(params)
+    if len(identifier or "") + len(path or "") > LONGEST_REMEMBERED:
+        return _find(connection, actor, identifier, path)
+    return connection.remember(_find, actor, identifier, path)
 
 
 def find_actor(connection: Connection, params: Mapping[str, Any]) -> Actor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import falcon
@@ -45,6 +46,7 @@ LOOPBACK = frozenset({"", "127.0.0.1", "::1"})
 ALLOW_FILTERS = ("uploadpack.allowFilter=true", "uploadpack.allowAnySHA1InWant=true")
 KEY_TYPES = {"Key": "key", "DeployKey": "deploy_key"}
 BYTES_PER_MB = 1 << 20
+CHECKED_BY_REF = frozenset({"project", "snippet"})
 LFS_TOKEN_LIFETIME_S = {"documentation": 1800, "gitlab": 7200}
 AUDITED_ACTIONS = frozenset({"git-upload-pack", PUSH})
 LFS_PARAMS = (requires("oid", string), requires("gl_repository", string))
@@ -71,32 +73,33 @@ class Allowed:
         self._database = service.database
         self._follow = service.config.follow
         self._now = service.now
+        self._check = partial(git_commands.check, service.database, service.run)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200 with what the client tells Gitaly, else 401 or 404 with why not.
 
         Raises:
-            BadRequest: No repository is named, or changes are missing in a push.
+            BadRequest: No repository is named, or the changes of a push are none.
             TooManyRequests: The rate limit is exceeded.
         """
         params, now = req.context.params, self._now()
         _require_repository(params)
         command = GitCommand.from_params(params, now)
-        access, decision = git_commands.check(self._database, params, command)
+        access, decision = self._check(params, command)
         if access.settings.rate_limit_per_minute:
             self._limit_rate(req, access, now)
         if not decision.allowed and git_commands.creates_project(
             access, decision, command
         ):
             refusal = git_commands.create_project(self._database, access, command, now)
-            access, decision = git_commands.check(self._database, params, command)
+            access, decision = self._check(params, command)
             decision = refusal or decision
         self._record(access, decision, command, now)
         container = access.target.container
         if not decision.allowed or container is None:
             _write_denial(resp, decision)
-        elif command.action == PUSH and params.get("changes") is None:
-            raise BadRequest("changes is missing")
+        elif command.problem and container.type in CHECKED_BY_REF:
+            raise BadRequest(command.problem)
         else:
             write_json(resp, 200, self._payload(access, container, command))
 
@@ -129,11 +132,9 @@ class Allowed:
         """Note the use of the key, allowed or not, and what follows from allowing."""
         key, user = access.actor
         key_is_due = keys.use_is_stale(key, now)
-        user_is_due = moved = False
-        if decision.allowed and user:
-            is_download = command.action != PUSH
-            user_is_due = is_download and user.last_activity_on != command.time[:10]
-            moved = access.target.redirected
+        moved, user_is_due = access.target.redirected, False
+        if decision.allowed and user and command.action != PUSH:
+            user_is_due = user.last_activity_on != command.time[:10]
         if not (key_is_due or user_is_due or moved):
             return
         with self._database.writing() as connection:
@@ -329,6 +330,7 @@ class GitAuditEvent:
     def __init__(self, service: Service) -> None:
         self._database = service.database
         self._now = service.now
+        self._check = partial(git_commands.check, service.database, service.run)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check the access once more and say that nothing is to be recorded.
@@ -337,14 +339,14 @@ class GitAuditEvent:
             ParameterError: A parameter is missing or has the wrong type.
             BadRequest: `gl_repository` is malformed.
         """
-        params = req.context.params
-        validate(AUDIT_PARAMS, params)
+        sent = req.context.params
+        params = {**sent, **validate(AUDIT_PARAMS, sent)}
         if params["action"] not in AUDITED_ACTIONS:
             body = {"status": False, "message": "No valid action specified"}
             write_json(resp, 400, body)
             return
         command = GitCommand.from_params(params, self._now())
-        _access, decision = git_commands.check(self._database, params, command)
+        _access, decision = self._check(params, command)
         if not decision.allowed:
             _write_denial(resp, decision)
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from internal_api.config import Config
+from internal_api.git_repository import Run
 from internal_api.repository.database import Database
 
 
@@ -16,8 +17,10 @@ class Service:
 
     Attributes:
         now: Gives the time, in UTC.
+        run: Runs a program, as `subprocess.run` does.
     """
 
     config: Config
     database: Database
     now: Callable[[], datetime]
+    run: Run

@@ -13,6 +13,7 @@ from pathlib import Path
 from processes import PRE_RECEIVE, Serve, Server, header
 
 CLIENTS = 32
+READINESS = "/-/readiness"
 POST_RECEIVE = "/api/v4/internal/post_receive"
 REPOSITORY = {"gl_repository": "project-7"}
 INCREASED = {"reference_counter_increased": True}
@@ -71,6 +72,25 @@ def test_no_message_is_shown_twice(serve: Serve, tmp_path: Path) -> None:
         )
         shown = [text for answer in answers for text in answer["messages"]]
     assert shown == [{"message": "once", "type": "basic"}]
+
+
+def test_a_writer_that_waits_stalls_nobody(serve: Serve) -> None:
+    """While another process writes for long, readers are answered."""
+    server = serve("--workers", "1")
+    once = increase(server)
+    path = server.data / "internal_api.db"
+    with (
+        ThreadPoolExecutor(1) as clients,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        waiting = clients.submit(once)
+        for _ in range(20):
+            assert server.get(READINESS) == {"status": "ok"}
+        assert not waiting.done()
+        other.execute("COMMIT")
+        waiting.result()
+    assert counted(server.data) == 1
 
 
 def test_kill_loses_nothing_that_was_answered(serve: Serve) -> None:

@@ -23,6 +23,7 @@ from git_world import (
     SHORT_LIVED,
     WRITING,
     private,
+    ssh_key,
     world,
 )
 
@@ -589,3 +590,61 @@ def test_allowed_snippet_by_former_path(make_api: MakeApi) -> None:
     assert message["message"].startswith(
         "Project snippet 'old/path/snippets/6' was moved to 'acme/new/snippets/6'."
     )
+
+
+FORMER = {
+    "users": [
+        {"username": "rubi", "id": 30},
+        {"username": "guest", "id": 31},
+        {"username": "gone", "id": 32, "state": "blocked"},
+    ],
+    "deploy_keys": [
+        {"id": 5, "user": "rubi", "key": ssh_key(5), "projects": {"acme/new": "read"}}
+    ],
+    "projects": [
+        {
+            "full_path": "acme/new",
+            "id": 3,
+            "redirects": ["old/path"],
+            "members": {"rubi": "developer", "guest": "guest", "gone": "developer"},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("who", "user_id", "status", "told"),
+    [
+        ({"user_id": 30}, 30, 200, 1),
+        ({"user_id": 31}, 31, 401, 1),
+        ({"user_id": 32}, 32, 401, 0),
+        ({"key_id": 5}, 30, 200, 0),
+    ],
+)
+def test_allowed_moved_is_told_who_finds_it(
+    make_api: MakeApi, who: dict[str, int], user_id: int, status: int, told: int
+) -> None:
+    """Who may read a moved project is told, allowed or not; a deploy key is nobody."""
+    api = make_api(FORMER)
+    params = {**who, "project": "old/path", "action": "git-upload-pack"}
+    assert api.post_json("allowed", params).status_int == status
+    params = {"gl_repository": "project-3", "identifier": f"user-{user_id}"}
+    messages = api.post_json("post_receive", params).json["messages"]
+    assert len(messages) == told
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({"user_id": 30, "changes": 5}, 400),
+        ({"user_id": 32, "changes": 5}, 401),
+        ({"changes": 5}, 404),
+        ({"user_id": 30, "gl_repository": "wiki-3"}, 200),
+    ],
+)
+def test_allowed_looks_at_changes_last(
+    make_api: MakeApi, params: dict[str, object], status: int
+) -> None:
+    """What is wrong with changes is told to those who might push, where they count."""
+    named = {"gl_repository": "project-3", "action": "git-receive-pack"}
+    assert make_api(FORMER).post_json("allowed", named | params).status_int == status

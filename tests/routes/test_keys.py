@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -136,14 +137,20 @@ def test_authorized_keys_404(api: Api, key: str) -> None:
     assert (answer.status_int, answer.json) == (404, MISSING)
 
 
-def test_authorized_keys_with_plus_not_escaped_404(demo: Api) -> None:
+def test_authorized_keys_with_plus_not_escaped_404(make_api: MakeApi) -> None:
     """A `+` that the client did not escape is a space, and the bytes are others."""
-    ((line,),) = demo.rows("SELECT key FROM keys WHERE id = 11")
-    key = line.split()[1]
-    assert "+" in key
-    assert demo.get("authorized_keys", {"key": key}).status_int == 200
-    answer = demo.get(f"authorized_keys?key={key}")
+    line = next(line for line in map(ed25519, count()) if "+" in line)
+    seed = {"users": [{"username": "rubi"}], "keys": [{"user": "rubi", "key": line}]}
+    api, key = make_api(seed), line.split()[1]
+    assert api.get("authorized_keys", {"key": key}).status_int == 200
+    answer = api.get(f"authorized_keys?key={key}")
     assert (answer.status_int, answer.json) == (404, MISSING)
+
+
+def test_authorized_keys_of_the_documentation_can_be_pasted(demo: Api) -> None:
+    """The documented key needs no escaping: curl's users paste it as it stands."""
+    ((line,),) = demo.rows("SELECT key FROM keys WHERE id = 11")
+    assert demo.get(f"authorized_keys?key={line.split()[1]}").json["id"] == 11
 
 
 @pytest.mark.parametrize(

@@ -603,3 +603,12 @@ def test_pushes_never_500(demo: Api, params: dict[str, Any], route: str) -> None
 
 if TYPE_CHECKING:
     from api import Api, Clock, MakeApi
+
+
+def test_post_receive_forgets_what_git_cannot_have(make_api: MakeApi) -> None:
+    """A ref with a control character is not kept: no seed could name it."""
+    api = make_api(world())
+    change = f"{'0' * 40} {'1' * 40} refs/heads/a\x01b"
+    params = {"gl_repository": "project-1", "changes": change}
+    assert api.post_json("post_receive", params).status_int == 200
+    assert "\x01" not in str(api.rows("SELECT name FROM git_refs"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET
 
 from internal_api.dates import iso_time
+from internal_api.repository.pushes import COUNTER_LIFETIME
 from internal_api.repository.world.columns import given
 from internal_api.repository.world.references import References
 from internal_api.repository.world.rows import Row
@@ -28,7 +28,6 @@ from internal_api.seed_document import (
 _Nameless = TypeVar("_Nameless", Snippet, BroadcastMessage, Alert)
 
 # Source: REFERENCE_EXPIRE_TIME of `lib/gitlab/reference_counter.rb`.
-_REFERENCE_COUNTER_TTL = timedelta(seconds=600)
 
 
 def load_settings(refs: References, document: Document) -> None:
@@ -258,7 +257,7 @@ def _load_authorization(
 
 def load_pushes(refs: References, document: Document) -> None:
     """Load the pushes that are under way, and what their users are to be told."""
-    expires_at = iso_time(refs.now + _REFERENCE_COUNTER_TTL)
+    expires_at = iso_time(refs.now + COUNTER_LIFETIME)
     for gl_repository, value in document.reference_counters.items():
         counter: Row = {"gl_repository": gl_repository}
         refs.rows.delete("reference_counters", **counter)
