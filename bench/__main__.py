@@ -22,7 +22,7 @@ from bench import in_process, over_http, start_and_size
 from bench.figures import Figure, Run
 
 ROWS: Mapping[int, Callable[[Run], Iterator[Figure]]] = {
-    1: in_process.allowed,
+    1: in_process.application_alone,
     2: over_http.same_server,
     3: over_http.plain_gunicorn,
     4: over_http.large_world,

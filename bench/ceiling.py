@@ -12,6 +12,9 @@ class Empty:
         """Answer nothing."""
         resp.data = b"{}"
 
+    on_get = on_post
+
 
 application: falcon.App[falcon.Request, falcon.Response] = falcon.App()
-application.add_route("/api/v4/internal/allowed", Empty())
+for path in ("allowed", "kubernetes/agent_info", "kubernetes/usage_metrics"):
+    application.add_route(f"/api/v4/internal/{path}", Empty())

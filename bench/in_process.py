@@ -9,7 +9,14 @@ from typing import Any
 
 from bench import ceiling
 from bench.figures import Figure, Run, at_most, in_turn
-from bench.worlds import Question, World, make_token
+from bench.worlds import (
+    Question,
+    World,
+    kas_headers,
+    make_kas_token,
+    make_token,
+    shell_headers,
+)
 from internal_api.app import create_app
 from internal_api.repository.database import Database
 
@@ -21,31 +28,49 @@ VARIETY = 4096
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def allowed(run: Run) -> Iterator[Figure]:
-    """Row 1: `/allowed` against an empty route."""
+def application_alone(run: Run) -> Iterator[Figure]:
+    """Row 1: each route against an empty one."""
     world = World(run.folder / "in-process")
     database = Database(world.config.database_path)
     full = create_app(world.config, database, world.secrets)
-    one, many = world.pulls(1), world.pulls(VARIETY)
-    tokens = [make_token(world.secrets, number) for number in range(VARIETY)]
-    all_new = [
-        question._replace(token=token)
-        for question, token in zip(many, tokens, strict=True)
-    ]
-    for what, questions, goal in (
-        ("a token seen before", one, 8),
-        ("a new token each time", [one[0]._replace(token=t) for t in tokens], 14),
-        ("a token seen before, another key and project each time", many, None),
-        ("another token, key and project each time", all_new, None),
-    ):
+    for what, questions, goal in (*_allowed(world), *_kubernetes(world)):
         call, empty = _caller(full, questions), _caller(ceiling.application, questions)
         empty()
         # The first calls load what the others need.
         rounds = int(run.seconds / CALLS_PER_ROUND / max(call(), call()))
         figures = in_turn(call, empty, rounds)
         note = f"{figures.medians(MICROSECONDS)} µs of CPU"
-        yield at_most(1, f"/allowed in process, {what}", figures.ratio, goal, note)
+        yield at_most(1, what, figures.ratio, goal, note)
     database.close()
+
+
+def _allowed(world: World) -> Iterator[tuple[str, list[Question], float | None]]:
+    one, many = world.pulls(1), world.pulls(VARIETY)
+    headers = [
+        shell_headers(make_token(world.secrets, number)) for number in range(VARIETY)
+    ]
+    new_tokens = [one[0]._replace(headers=new) for new in headers]
+    all_new = [
+        question._replace(headers=new)
+        for question, new in zip(many, headers, strict=True)
+    ]
+    seen = "/allowed in process, a token seen before"
+    yield seen, one, 8
+    yield "/allowed in process, a new token each time", new_tokens, 14
+    yield f"{seen}, another key and project each time", many, None
+    yield "/allowed in process, another token, key and project each time", all_new, None
+
+
+def _kubernetes(world: World) -> Iterator[tuple[str, list[Question], float | None]]:
+    token = make_kas_token(world.secrets)
+    one, metrics = world.agent_info(token), world.usage_metrics(token)
+    new_tokens = [
+        one._replace(headers={**one.headers, **kas_headers(new)})
+        for new in (make_kas_token(world.secrets, number) for number in range(VARIETY))
+    ]
+    yield "/agent_info in process, a token seen before", [one], 8
+    yield "/agent_info in process, a new token each time", new_tokens, 14
+    yield "/usage_metrics in process, which writes", [metrics], None
 
 
 def _caller(application: Application, questions: list[Question]) -> Callable[[], float]:

@@ -14,7 +14,8 @@ HOLD_S = 0.3
 PATIENCE_S = 30.0
 POLL_S = 0.02
 BUFFER_BYTES = 1 << 16
-SUCCESS = b"HTTP/1.1 200 "
+# 200, or 204 where there is nothing to say.
+SUCCESS = b"HTTP/1.1 20"
 # The server has closed its side: then the whole answer is here.
 ANSWERED = select.EPOLLRDHUP
 
@@ -27,7 +28,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         answers: How many requests were answered in time.
-        failures: How many were not answered, or not by 200.
+        failures: How many were not answered, or not by success.
         seconds: How long it took.
         longest_s: The longest that any request waited, in seconds.
     """

@@ -21,7 +21,7 @@ from bench.processes import (
     same_server_empty,
     service,
 )
-from bench.worlds import Question, World, make_token
+from bench.worlds import Question, World, make_kas_token, make_token
 
 ROUND_S = 0.5
 # More than a server remembers.
@@ -109,19 +109,22 @@ def compare(
 
 
 def same_server(run: Run) -> Iterator[Figure]:
-    """Row 2: `/allowed` against an empty route on the same server."""
+    """Row 2: routes that read against an empty one on the same server."""
     world, other = World(run.folder / "full"), World(run.folder / "empty")
     many, one = world.pulls(VARIETY), world.pulls(1)
+    info = world.agent_info(make_kas_token(world.secrets))
+    empty_route = "over HTTP against an empty route on the same server"
     with (
         Server(service(world.data), one[0].request()) as full,
         Server(same_server_empty(other.data), one[0].request()) as empty,
     ):
-        ratio, note = compare(run, Side(full, one), Side(empty, one))
-        what = "/allowed over HTTP against an empty route on the same server"
-        yield at_least(2, what, ratio, 0.7, note)
-        ratio, note = compare(run, Side(full, many), Side(empty, many))
-        what = "the same, another key and project each time"
-        yield at_least(2, what, ratio, None, note)
+        for what, questions, goal in (
+            (f"/allowed {empty_route}", one, 0.7),
+            ("the same, another key and project each time", many, None),
+            (f"/agent_info {empty_route}", [info], 0.7),
+        ):
+            ratio, note = compare(run, Side(full, questions), Side(empty, questions))
+            yield at_least(2, what, ratio, goal, note)
 
 
 def plain_gunicorn(run: Run) -> Iterator[Figure]:
@@ -221,12 +224,18 @@ def writing(run: Run) -> Iterator[Figure]:
     world, other = World(run.folder / "written"), World(run.folder / "read")
     pulls, token = other.pulls(VARIETY), make_token(world.secrets)
     pushes = [world.push(token) for _ in range(VARIETY)]
+    token = make_kas_token(world.secrets)
+    metrics = [world.usage_metrics(token) for _ in range(VARIETY)]
+    token = make_kas_token(other.secrets)
+    infos = [other.agent_info(token) for _ in range(VARIETY)]
     with (
         Server(service(world.data), pushes[0].request()) as written,
         Server(service(other.data), pulls[0].request()) as read,
     ):
         ratio, note = compare(run, Side(written, pushes), Side(read, pulls))
         yield at_least(9, "/pre_receive against /allowed", ratio, 0.85, note)
+        ratio, note = compare(run, Side(written, metrics), Side(read, infos))
+        yield at_least(9, "/usage_metrics against /agent_info", ratio, 0.85, note)
     world.limit_rate()
     counted = world.pulls(VARIETY)
     with (

@@ -8,7 +8,7 @@ from internal_api import server
 from internal_api.__main__ import main
 
 
-def _create_app(*_: Any) -> Any:
+def _create_app(*_: Any, **__: Any) -> Any:
     from bench.ceiling import application  # noqa: PLC0415 - after the fork, as there
 
     return application

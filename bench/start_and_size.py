@@ -12,12 +12,19 @@ from pathlib import Path
 from bench.figures import Figure, Run, at_most, in_turn
 from bench.load import Load
 from bench.processes import Command, Server, gunicorn, service
-from bench.worlds import ALLOWED, PRE_RECEIVE, Question, World, make_token
+from bench.worlds import (
+    ALLOWED,
+    PRE_RECEIVE,
+    Question,
+    World,
+    make_token,
+    shell_headers,
+)
 from internal_api.config import Config
 from internal_api.secret_files import read_or_create
 
 READINESS = b"GET /-/readiness HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-EMPTY_ROUTE = Question(ALLOWED, b"{}", "").request()
+EMPTY_ROUTE = Question(ALLOWED, b"{}", {}).request()
 STARTS_PER_SECOND = 2
 SIZE_ROUNDS = 3
 SETTLE_S = 0.5
@@ -108,9 +115,9 @@ def _ready_s(folders: Iterator[Path]) -> float:
 
 def _asked_s(folders: Iterator[Path]) -> float:
     data = next(folders)
-    token = make_token(read_or_create(Config(data)))
+    headers = shell_headers(make_token(read_or_create(Config(data))))
     body = json.dumps({"gl_repository": "project-1"}).encode()
-    return _start_s(service(data), Question(PRE_RECEIVE, body, token).request())
+    return _start_s(service(data), Question(PRE_RECEIVE, body, headers).request())
 
 
 def _pss_kib(command: Command, request: bytes) -> float:

@@ -7,7 +7,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,18 +17,22 @@ import jwt
 from internal_api.config import Config
 from internal_api.dates import iso_time
 from internal_api.repository.database import Database
+from internal_api.repository.users import digest
 from internal_api.secret_files import Secrets, read_or_create
 
 ALLOWED = "/api/v4/internal/allowed"
 PRE_RECEIVE = "/api/v4/internal/pre_receive"
+AGENT_INFO = "/api/v4/internal/kubernetes/agent_info"
+USAGE_METRICS = "/api/v4/internal/kubernetes/usage_metrics"
 TOKEN_LIFETIME_S = 86_400
 KEYS_PER_PROJECT = 10
 PROJECTS_PER_GROUP = 100
 
 _NUMBERS = """WITH RECURSIVE numbers (n) AS (
     SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :number) """
-# A user for each project; each is a developer in one group, whose subgroup holds its
-# projects. Nothing is due to be recorded: keys and users were active just now.
+# A user and an agent for each project; each user is a developer in one group, whose
+# subgroup holds its projects. Nothing is due to be recorded: keys, users and tokens
+# were active just now.
 _STATEMENTS = (
     (
         "users",
@@ -81,25 +85,39 @@ _STATEMENTS = (
             'group-' || ((n - 1) % :groups + 1) || '/backend/project-' || n
         FROM numbers""",
     ),
+    (
+        "projects",
+        """INSERT INTO cluster_agents (id, project_id, name, created_by_user_id)
+        SELECT n, n, 'agent-' || n, n FROM numbers""",
+    ),
+    (
+        "projects",
+        """INSERT INTO cluster_agent_tokens (token_digest, agent_id, last_used_at)
+        SELECT digest('agent-' || n), n, :now FROM numbers""",
+    ),
 )
 
 
 class Question(NamedTuple):
-    """What a client asks, with the headers of GitLab Shell."""
+    """What a client asks; the names of its headers are those of WSGI."""
 
     path: str
     body: bytes
-    token: str
+    headers: Mapping[str, str]
+    method: str = "POST"
 
     def request(self) -> bytes:
         """As it goes over the wire, on a connection of its own."""
+        own = "".join(
+            f"{name.removeprefix('HTTP_').replace('_', '-')}: {value}\r\n"
+            for name, value in self.headers.items()
+        )
         head = (
-            f"POST {self.path} HTTP/1.1\r\n"
+            f"{self.method} {self.path} HTTP/1.1\r\n"
             "Host: 127.0.0.1\r\n"
-            "User-Agent: GitLab-Shell\r\n"
             f"Content-Length: {len(self.body)}\r\n"
             "Content-Type: application/json\r\n"
-            f"Gitlab-Shell-Api-Request: {self.token}\r\n"
+            f"{own}"
             "Accept-Encoding: gzip\r\n"
             "Connection: close\r\n\r\n"
         )
@@ -108,7 +126,7 @@ class Question(NamedTuple):
     def environ(self) -> dict[str, Any]:
         """As a WSGI server hands it over."""
         return {
-            "REQUEST_METHOD": "POST",
+            "REQUEST_METHOD": self.method,
             "SCRIPT_NAME": "",
             "PATH_INFO": self.path,
             "QUERY_STRING": "",
@@ -119,8 +137,7 @@ class Question(NamedTuple):
             "CONTENT_LENGTH": str(len(self.body)),
             "CONTENT_TYPE": "application/json",
             "HTTP_HOST": "127.0.0.1",
-            "HTTP_USER_AGENT": "GitLab-Shell",
-            "HTTP_GITLAB_SHELL_API_REQUEST": self.token,
+            **self.headers,
             "HTTP_ACCEPT_ENCODING": "gzip",
             "HTTP_CONNECTION": "close",
             "wsgi.url_scheme": "http",
@@ -131,14 +148,32 @@ class Question(NamedTuple):
 
 def make_token(secrets: Secrets, number: int = 0) -> str:
     """A token of GitLab Shell; each number gives another one."""
+    return _signed({"iss": "gitlab-shell"}, secrets.shell, number)
+
+
+def make_kas_token(secrets: Secrets, number: int = 0) -> str:
+    """A token of the agent server; each number gives another one."""
+    return _signed({"iss": "gitlab-kas", "aud": ["gitlab"]}, secrets.kas, number)
+
+
+def _signed(claims: Mapping[str, object], key: bytes, number: int) -> str:
     now = int(time.time())
-    claims = {"iss": "gitlab-shell", "iat": now, "nbf": now}
-    claims["exp"] = now + TOKEN_LIFETIME_S + number
-    return jwt.encode(claims, secrets.shell, algorithm="HS256")
+    times = {"iat": now, "nbf": now, "exp": now + TOKEN_LIFETIME_S + number}
+    return jwt.encode({**claims, **times}, key, algorithm="HS256")
+
+
+def shell_headers(token: str) -> Mapping[str, str]:
+    """What GitLab Shell says of itself."""
+    return {"HTTP_USER_AGENT": "GitLab-Shell", "HTTP_GITLAB_SHELL_API_REQUEST": token}
+
+
+def kas_headers(token: str) -> Mapping[str, str]:
+    """What the agent server says of itself."""
+    return {"HTTP_USER_AGENT": "gitlab-kas", "HTTP_GITLAB_KAS_API_REQUEST": token}
 
 
 class World:
-    """A data directory with projects, and ten keys for each.
+    """A data directory with projects, and ten keys and an agent for each.
 
     Args:
         data: The directory, which is made.
@@ -164,6 +199,7 @@ class World:
         database = Database(self.config.database_path)
         database.create()
         with database.writing() as connection:
+            connection.create_function("digest", 1, digest, deterministic=True)
             for number, statement in _STATEMENTS:
                 values["number"] = self._sizes[number]
                 connection.execute(_NUMBERS + statement, values)
@@ -192,7 +228,7 @@ class World:
             "key_id": str(key + 1),
             "check_ip": "127.0.0.1",
         }
-        return Question(ALLOWED, json.dumps(body).encode(), token)
+        return Question(ALLOWED, json.dumps(body).encode(), shell_headers(token))
 
     def pulls(self, number: int) -> list[Question]:
         """Each of another key and project, by one client within a second."""
@@ -203,7 +239,7 @@ class World:
         """A push to a random project begins, which is written down."""
         project = self._random.randrange(self._sizes["projects"]) + 1
         body = {"gl_repository": f"project-{project}"}
-        return Question(PRE_RECEIVE, json.dumps(body).encode(), token)
+        return Question(PRE_RECEIVE, json.dumps(body).encode(), shell_headers(token))
 
     def pulls_and_pushes(self, number: int) -> Iterator[Question]:
         """In turn, with tokens that change."""
@@ -211,3 +247,18 @@ class World:
             token = make_token(self.secrets, count)
             yield self.pull(token)
             yield self.push(token)
+
+    def agent_info(self, token: str) -> Question:
+        """A random agent asks who it is."""
+        agent = self._random.randrange(self._sizes["projects"]) + 1
+        own = {"HTTP_AUTHORIZATION": f"Bearer agent-{agent}"}
+        return Question(AGENT_INFO, b"", {**kas_headers(token), **own}, "GET")
+
+    def usage_metrics(self, token: str) -> Question:
+        """The agent server has seen a random user, which is written down."""
+        user = self._random.randrange(self._sizes["users"]) + 1
+        body = {
+            "counters": {"k8s_api_proxy_request": 1},
+            "unique_counters": {"agent_users_using_ci_tunnel": [user]},
+        }
+        return Question(USAGE_METRICS, json.dumps(body).encode(), kas_headers(token))
