@@ -8,6 +8,7 @@ Source: documentation, "Get user for user ID or key" and the sections after it;
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from internal_api.dates import parse_date
 from internal_api.errors import BadRequest, Refused, write_json
 from internal_api.params import blank, to_text
 from internal_api.repository import git_access, keys, users
-from internal_api.repository.database import Database
+from internal_api.repository.database import Connection
 from internal_api.resources.service import Service
 
 RECOVERY_CODES = 10
@@ -61,45 +62,72 @@ class Discover:
         write_json(resp, 200, body)
 
 
-class KeyUsers:
-    """Finds the user that a key stands for, or refuses.
+class KeyRoute(ABC):
+    """A route for the user of a key; all that a request does is one transaction.
 
-    Args:
-        service: The collaborators.
+    Attributes:
         documented: Whether a `user_id` alone is enough, as documented; GitLab has
             wanted a key since 13.2.
     """
 
-    def __init__(self, service: Service, *, documented: bool = False) -> None:
+    authentication = Scheme.SHELL
+    documented = False
+
+    def __init__(self, service: Service) -> None:
         self._database = service.database
-        self._accepts_user_id = documented and service.config.follow == "documentation"
+        self._accepts_user_id = (
+            self.documented and service.config.follow == "documentation"
+        )
         self._now = service.now
 
-    def find(self, params: Mapping[str, Any], deploy_key_message: str) -> User:
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer, or refuse with GitLab's message; the use of a key is noted.
+
+        Raises:
+            BadRequest: A parameter is missing, or of a type that Rails chokes on.
+        """
+        with self._database.writing() as connection:
+            try:
+                body: object = self.answer(connection, req.context.params)
+            except Refused as refusal:
+                body = refusal.body
+        write_json(resp, 200, body)
+
+    @abstractmethod
+    def answer(
+        self, connection: Connection, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Make the answer.
+
+        Raises:
+            Refused: With GitLab's message.
+        """
+
+    def find_user(
+        self, connection: Connection, params: Mapping[str, Any], deploy_key_message: str
+    ) -> User:
         """The user of a key that is no deploy key.
 
         Raises:
             Refused: With GitLab's message, or with the one for deploy keys.
         """
-        actor = self.find_actor(params)
+        actor = self.find_actor(connection, params)
         if actor.deploy_key:
             raise Refused(deploy_key_message)
         if actor.user is None:
             raise Refused("Could not find a user for the given key")
         return actor.user
 
-    def find_actor(self, params: Mapping[str, Any]) -> Actor:
+    def find_actor(self, connection: Connection, params: Mapping[str, Any]) -> Actor:
         """Whoever is named, deploy keys included; the use of the key is noted.
 
         Raises:
             Refused: With GitLab's message.
         """
         now, user_id = self._now(), params.get("user_id")
-        with self._database.reading() as connection:
-            actor = git_access.find_actor(connection, params)
+        actor = git_access.find_actor(connection, params)
         if actor.key and keys.use_is_stale(actor.key, now):
-            with self._database.writing() as connection:
-                keys.record_use(connection, actor.key, now)
+            keys.record_use(connection, actor.key, now)
         if user_id is not None and actor.user is None:
             raise Refused("Could not find the given user")
         if actor.key is None and (user_id is None or not self._accepts_user_id):
@@ -107,80 +135,69 @@ class KeyUsers:
         return actor
 
 
-def _otp_secret(database: Database, user: User) -> str | None:
+def _otp_secret(connection: Connection, user: User) -> str | None:
     """The secret of a user who has two-factor authentication on.
 
     Raises:
         Refused: It is off.
     """
-    with database.reading() as connection:
-        enabled, secret = users.two_factor(connection, user.id)
+    enabled, secret = users.two_factor(connection, user.id)
     if not enabled:
         raise Refused("Two-factor authentication is not enabled for this user")
     return secret
 
 
-class RecoveryCodes:
+class RecoveryCodes(KeyRoute):
     """`POST /internal/two_factor_recovery_codes`, and `GET` as documented."""
 
-    authentication = Scheme.SHELL
+    documented = True
+    on_get = KeyRoute.on_post
 
-    def __init__(self, service: Service) -> None:
-        self._key_users = KeyUsers(service, documented=True)
-        self._database = service.database
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer ten new codes; the former ones are void.
+    def answer(
+        self, connection: Connection, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Make ten new codes; the former ones are void.
 
         Raises:
             Refused: There is no such user, or two-factor authentication is off.
         """
         message = "Deploy keys cannot be used to retrieve recovery codes"
-        user = self._key_users.find(req.context.params, message)
-        _otp_secret(self._database, user)
+        user = self.find_user(connection, params, message)
+        _otp_secret(connection, user)
         codes = [secrets.token_hex(RECOVERY_CODE_BYTES) for _ in range(RECOVERY_CODES)]
-        with self._database.writing() as connection:
-            users.replace_recovery_codes(connection, user.id, codes)
-        write_json(resp, 200, {"success": True, "recovery_codes": codes})
-
-    on_get = on_post
+        users.replace_recovery_codes(connection, user.id, codes)
+        return {"success": True, "recovery_codes": codes}
 
 
-class PersonalAccessToken:
+class PersonalAccessToken(KeyRoute):
     """`POST /internal/personal_access_token`: a new token for the user of a key."""
 
-    authentication = Scheme.SHELL
+    documented = True
 
-    def __init__(self, service: Service) -> None:
-        self._key_users = KeyUsers(service, documented=True)
-        self._database = service.database
-        self._now = service.now
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the token, its scopes as sent, and its last day or null.
+    def answer(
+        self, connection: Connection, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Make the token; its scopes are as sent, its last day may be null.
 
         Raises:
             Refused: There is no such user, or name, scopes or date are not good.
             BadRequest: A parameter is of a type that Rails chokes on.
         """
-        params = req.context.params
         message = "Deploy keys cannot be used to create personal access tokens"
-        user = self._key_users.find(params, message)
+        user = self.find_user(connection, params, message)
         name, scopes = _token_name(params), _token_scopes(params)
         expires_at = _token_expiry(params, self._now().date())
         if user.state in BLOCKED_STATES:
             raise Refused("Failed to create token: Not permitted to create")
         token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-        with self._database.writing() as connection:
-            new = users.PersonalAccessToken(token, name, scopes, expires_at)
-            users.create_personal_access_token(connection, user.id, new)
-        body = {
+        new = users.PersonalAccessToken(token, name, scopes, expires_at)
+        users.create_personal_access_token(connection, user.id, new)
+        return {
             "success": True,
             "token": token,
             "scopes": scopes,
             "expires_at": expires_at,
         }
-        write_json(resp, 200, body)
 
 
 def _token_name(params: Mapping[str, Any]) -> str:
@@ -218,62 +235,49 @@ def _token_expiry(params: Mapping[str, Any], today: date) -> date | None:
         raise Refused(f"Invalid token expiry date: '{text}'") from error
 
 
-class TwoFactorConfig:
+class TwoFactorConfig(KeyRoute):
     """`POST /internal/two_factor_config`: whether Git wants a second factor."""
 
-    authentication = Scheme.SHELL
-
-    def __init__(self, service: Service) -> None:
-        self._key_users = KeyUsers(service)
-        self._database = service.database
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer whether it is required; never for a deploy key.
+    def answer(
+        self, connection: Connection, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Tell whether it is required; never for a deploy key.
 
         Raises:
             Refused: There is no such key.
         """
-        actor = self._key_users.find_actor(req.context.params)
+        actor = self.find_actor(connection, params)
         required = False
         if actor.user and not actor.deploy_key:
-            with self._database.reading() as connection:
-                required, _secret = users.two_factor(connection, actor.user.id)
-        write_json(resp, 200, {"success": True, "two_factor_required": required})
+            required, _secret = users.two_factor(connection, actor.user.id)
+        return {"success": True, "two_factor_required": required}
 
 
-class ManualOtpCheck:
+class ManualOtpCheck(KeyRoute):
     """`POST /internal/two_factor_manual_otp_check`: a code that somebody typed.
 
     Source: `ee/lib/ee/api/internal/base.rb`; a code counts once, and half a minute
     before and after its time.
     """
 
-    authentication = Scheme.SHELL
-
-    def __init__(self, service: Service) -> None:
-        self._key_users = KeyUsers(service)
-        self._database = service.database
-        self._now = service.now
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer whether the code is the one of the user's secret.
+    def answer(
+        self, connection: Connection, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Tell whether the code is the one of the user's secret.
 
         Raises:
             Refused: It is not, or there is no such user with a second factor.
             BadRequest: `otp_attempt` is missing.
         """
-        user = self._key_users.find(req.context.params, NO_DEPLOY_KEY)
-        secret = _otp_secret(self._database, user)
-        attempt = to_text(req.context.params.get("otp_attempt"))
+        user = self.find_user(connection, params, NO_DEPLOY_KEY)
+        secret = _otp_secret(connection, user)
+        attempt = to_text(params.get("otp_attempt"))
         if attempt is None:
             raise BadRequest("otp_attempt is missing")
         timestep = _timestep(secret, attempt, self._now()) if secret else None
-        if timestep is None:
+        if timestep is None or not users.consume_otp(connection, user.id, timestep):
             raise Refused(INVALID_OTP)
-        with self._database.writing() as connection:
-            if not users.consume_otp(connection, user.id, timestep):
-                raise Refused(INVALID_OTP)
-        write_json(resp, 200, {"success": True})
+        return {"success": True}
 
 
 def _timestep(secret: str, attempt: str, now: datetime) -> int | None:
@@ -288,24 +292,20 @@ def _timestep(secret: str, attempt: str, now: datetime) -> int | None:
     return None
 
 
-class PushOtpCheck:
+class PushOtpCheck(KeyRoute):
     """`POST /internal/two_factor_push_otp_check`: a push to the user's device.
 
     There is no device: it never succeeds.
     """
 
-    authentication = Scheme.SHELL
-
-    def __init__(self, service: Service) -> None:
-        self._key_users = KeyUsers(service)
-        self._database = service.database
-
-    def on_post(self, req: falcon.Request, _resp: falcon.Response) -> None:
+    def answer(
+        self, connection: Connection, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         """Refuse.
 
         Raises:
             Refused: Always.
         """
-        user = self._key_users.find(req.context.params, NO_DEPLOY_KEY)
-        _otp_secret(self._database, user)
+        user = self.find_user(connection, params, NO_DEPLOY_KEY)
+        _otp_secret(connection, user)
         raise Refused(INVALID_OTP)
