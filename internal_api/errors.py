@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import falcon
 import msgspec
@@ -20,13 +20,23 @@ logger = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
-    """An answer that ends a request; `body` is sent as JSON."""
+    """An answer that ends a request; `body` is sent as JSON.
+
+    Attributes:
+        why: What a developer wants to know beyond the body; never a secret.
+    """
 
     status: ClassVar[int]
 
     def __init__(self, body: object) -> None:
         super().__init__(body)
         self.body = body
+        self.why: str | None = None
+
+    def because(self, why: str) -> Self:
+        """Say more than GitLab's words do; never a secret."""
+        self.why = why
+        return self
 
 
 class Refused(ApiError):
