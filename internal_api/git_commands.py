@@ -5,9 +5,7 @@ Source: `lib/api/internal/base.rb` (`check_allowed`) and `lib/gitlab/git_access.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,8 +20,10 @@ from internal_api.access.values import (
     Container,
     Decision,
     InvalidParameter,
+    Key,
     ProtectedBranch,
     Refs,
+    User,
 )
 from internal_api.dates import iso_time
 from internal_api.git_repository import (
@@ -33,8 +33,8 @@ from internal_api.git_repository import (
     Run,
 )
 from internal_api.params import to_text
-from internal_api.repository import git_access, projects, pushes, refs
-from internal_api.repository.database import Database
+from internal_api.repository import git_access, keys, projects, pushes, refs, users
+from internal_api.repository.database import Connection
 from internal_api.repository.git_access import Access
 
 PUSH = git.RECEIVE_PACK
@@ -94,19 +94,17 @@ class GitCommand(NamedTuple):
         )
 
 
-def check(
-    database: Database, run: Run, params: Mapping[str, Any], command: GitCommand
-) -> tuple[Access, Decision]:
-    """Decide about a command of the actor on the repository that `params` name.
+def gather(
+    connection: Connection, params: Mapping[str, Any], command: GitCommand
+) -> tuple[Access, Attempt]:
+    """All that is known about a command of the actor on the repository of `params`.
 
     Raises:
         InvalidParameter: `gl_repository` or `project` is malformed.
     """
-    with database.reading() as connection:
-        access = git_access.find(connection, params)
-        is_push = command.action == PUSH
-        known = _refs(connection, access.target.container, command) if is_push else None
+    access = git_access.find(connection, params)
     settings, actor, target = access
+    is_push = command.action == PUSH
     attempt = Attempt(
         actor,
         command.action,
@@ -115,26 +113,31 @@ def check(
         target.container,
         target.missing,
         settings.instance,
-        known,
+        _refs(connection, target.container, command) if is_push else None,
         command.time,
     )
     if target.redirected and not git.finds(attempt):
         access = access._replace(target=target._replace(redirected=False))
+    return access, attempt
+
+
+def decide(access: Access, attempt: Attempt, command: GitCommand, run: Run) -> Decision:
+    """Whether it may run; git itself is asked where the repository is at hand."""
+    storage_path, container = access.settings.gitaly_storage_path, attempt.container
     try:
-        if settings.gitaly_storage_path and target.container:
-            relative = relative_path(target.container)
+        if storage_path and container:
             repository = git_repository.find(
-                settings.gitaly_storage_path, relative, command.quarantine, run
+                storage_path, relative_path(container), command.quarantine, run
             )
             if repository:
-                attempt = _ask_git(attempt, target.container, repository)
-        return access, git.check(attempt)
+                attempt = _ask_git(attempt, container, repository)
+        return git.check(attempt)
     except GitTimeoutError:
-        return access, Decision(False, 503, TIMED_OUT, "git took too long")  # noqa: FBT003
+        return Decision(False, 503, TIMED_OUT, "git took too long")  # noqa: FBT003
 
 
 def _refs(
-    connection: sqlite3.Connection, container: Container | None, command: GitCommand
+    connection: Connection, container: Container | None, command: GitCommand
 ) -> Refs | None:
     """What is known of the refs that a push to a project changes."""
     if not (container and container.type == "project" and container.project):
@@ -175,7 +178,58 @@ def _ask_git(
     return attempt._replace(container=container, refs=known)
 
 
-def creates_project(access: Access, decision: Decision, command: GitCommand) -> bool:
+class Effects(NamedTuple):
+    """What a command leaves behind, if anything.
+
+    Attributes:
+        rate_limit: Calls a minute that are counted; 0 counts none.
+        key: Whose use is to be noted, allowed or not.
+        user: Whose activity is to be noted.
+        moved: Whether the user is to be told that the repository has a new path.
+        creates_project: Whether it is a push that makes its project.
+    """
+
+    rate_limit: int
+    key: Key | None
+    user: User | None
+    moved: bool
+    creates_project: bool
+
+
+def effects(
+    access: Access, decision: Decision, command: GitCommand, now: datetime
+) -> Effects:
+    """What follows from a decision."""
+    key, user = access.actor
+    is_idle = user is None or user.last_activity_on == command.time[:10]
+    if command.action == PUSH or not decision.allowed or is_idle:
+        user = None
+    return Effects(
+        access.settings.rate_limit_per_minute,
+        key if keys.use_is_stale(key, now) else None,
+        user,
+        access.target.redirected,
+        not decision.allowed and _creates_project(access, decision, command),
+    )
+
+
+def leave(
+    connection: Connection,
+    access: Access,
+    command: GitCommand,
+    effects: Effects,
+    now: datetime,
+) -> None:
+    """Note the use of key and account, and what the user is to be told."""
+    if effects.key:
+        keys.record_use(connection, effects.key, now)
+    if effects.user:
+        users.record_activity(connection, effects.user, now.date())
+    if effects.moved:
+        _queue_moved_message(connection, access, command, now)
+
+
+def _creates_project(access: Access, decision: Decision, command: GitCommand) -> bool:
     """Whether a refused push is one that would make its project.
 
     Source: `lib/gitlab/git_access_project.rb` (`ensure_project_on_push!`).
@@ -193,7 +247,7 @@ def creates_project(access: Access, decision: Decision, command: GitCommand) -> 
 
 
 def create_project(
-    database: Database, access: Access, command: GitCommand, now: datetime
+    connection: Connection, access: Access, command: GitCommand, now: datetime
 ) -> Decision | None:
     """Make the project that is pushed to, if the actor may and it can be.
 
@@ -206,35 +260,35 @@ def create_project(
     names = paths.to_be_created(access.target.path or "")
     if user is None or names is None:
         return None
-    with suppress(sqlite3.IntegrityError), database.writing() as connection:
-        namespace = projects.find_namespace(connection, names[0], user.id)
-        if namespace is None or not policies.may_create_project(
-            user,
-            is_personal=bool(namespace.is_personal),
-            access_level=namespace.access_level,
-        ):
-            return None
-        if error := paths.creation_error(names[1]):
-            return Decision(False, 422, error, "impossible project name")  # noqa: FBT003
-        path = f"{namespace.full_path}/{names[1]}"
-        rule = _PROTECTED.get(settings.instance.default_branch_protection)
-        project_id = projects.create(connection, namespace.id, path, rule)
-        url, web_url = _urls(access, path, command)
-        message = (
-            f"\nThe private project {path} was successfully created.\n\n"
-            f"To configure the remote, run:\n  git remote add origin {url}\n\n"
-            f"To view the project, visit:\n  {web_url}\n\n"
-        )
-        created = pushes.PostPushMessage(
-            user.id, f"project-{project_id}", pushes.PROJECT_CREATED, message
-        )
-        pushes.queue_message(connection, created, now)
-    # Somebody else made it at the same moment: then it is there all the same.
+    namespace = projects.find_namespace(connection, names[0], user.id)
+    if namespace is None or not policies.may_create_project(
+        user,
+        is_personal=bool(namespace.is_personal),
+        access_level=namespace.access_level,
+    ):
+        return None
+    if error := paths.creation_error(names[1]):
+        return Decision(False, 422, error, "impossible project name")  # noqa: FBT003
+    path = f"{namespace.full_path}/{names[1]}"
+    if projects.is_path_taken(connection, path):
+        return None
+    rule = _PROTECTED.get(settings.instance.default_branch_protection)
+    project_id = projects.create(connection, namespace.id, path, rule)
+    url, web_url = _urls(access, path, command)
+    message = (
+        f"\nThe private project {path} was successfully created.\n\n"
+        f"To configure the remote, run:\n  git remote add origin {url}\n\n"
+        f"To view the project, visit:\n  {web_url}\n\n"
+    )
+    created = pushes.PostPushMessage(
+        user.id, f"project-{project_id}", pushes.PROJECT_CREATED, message
+    )
+    pushes.queue_message(connection, created, now)
     return None
 
 
-def queue_moved_message(
-    connection: sqlite3.Connection, access: Access, command: GitCommand, now: datetime
+def _queue_moved_message(
+    connection: Connection, access: Access, command: GitCommand, now: datetime
 ) -> None:
     """Tell the user with the next push that the repository has a new path.
 

@@ -59,19 +59,22 @@ def find_namespace(
     return Namespace._make(row) if row else None
 
 
+def is_path_taken(connection: sqlite3.Connection, full_path: str) -> bool:
+    """Whether a project or a namespace has this path."""
+    row = connection.execute("SELECT 1 FROM routes WHERE path = ?", (full_path,))
+    return row.fetchone() is not None
+
+
 def create(
     connection: sqlite3.Connection,
     namespace_id: int,
     full_path: str,
     protected_branch: ProtectedBranch | None,
 ) -> int:
-    """Create a private project with an empty repository.
+    """Create a private project with an empty repository; the path is free.
 
     Returns:
         Its id.
-
-    Raises:
-        sqlite3.IntegrityError: The path is taken.
     """
     name = full_path.rpartition("/")[2]
     (project_id,) = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -86,20 +87,23 @@ def take_messages(
 
 
 def exceeds_rate_limit(
-    connection: sqlite3.Connection, scope: str, limit: int, now: datetime
+    connection: sqlite3.Connection, scopes: Iterable[str], limit: int, now: datetime
 ) -> bool:
-    """Count a call and tell whether there were more than `limit` in this minute.
+    """Count a call in each scope; tell whether one has over `limit` in this minute.
 
     Source: `lib/gitlab/application_rate_limiter.rb`.
     """
     minute = int(now.timestamp()) // 60
     connection.execute("DELETE FROM rate_limits WHERE minute < ?", (minute,))
-    (count,) = connection.execute(
-        """INSERT INTO rate_limits (scope, minute, count) VALUES (?, ?, 1)
-        ON CONFLICT (scope, minute) DO UPDATE SET count = count + 1 RETURNING count""",
-        (scope, minute),
-    ).fetchone()
-    return bool(count > limit)
+    counts = [
+        connection.execute(
+            """INSERT INTO rate_limits (scope, minute, count) VALUES (?, ?, 1) ON
+            CONFLICT (scope, minute) DO UPDATE SET count = count + 1 RETURNING count""",
+            (scope, minute),
+        ).fetchone()[0]
+        for scope in scopes
+    ]
+    return max(counts, default=0) > limit
 
 
 def banner(

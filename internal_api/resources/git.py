@@ -7,8 +7,6 @@ Source: documentation, "Git Authentication" and the sections after it;
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from functools import partial
 from typing import Any
 
 import falcon
@@ -24,7 +22,8 @@ from internal_api.errors import (
     TooManyRequests,
     write_json,
 )
-from internal_api.git_commands import PUSH, GitCommand
+from internal_api.git_commands import PUSH, Effects, GitCommand
+from internal_api.git_repository import Run
 from internal_api.lfs_token import LfsToken
 from internal_api.params import (
     integer,
@@ -36,7 +35,7 @@ from internal_api.params import (
     validate,
 )
 from internal_api.post_receive import receive
-from internal_api.repository import git_access, keys, projects, pushes, users
+from internal_api.repository import git_access, keys, projects, pushes
 from internal_api.repository.database import Database
 from internal_api.repository.git_access import Access
 from internal_api.repository.settings import Settings
@@ -73,7 +72,7 @@ class Allowed:
         self._database = service.database
         self._follow = service.config.follow
         self._now = service.now
-        self._check = partial(git_commands.check, service.database, service.run)
+        self._run = service.run
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200 with what the client tells Gitaly, else 401 or 404 with why not.
@@ -85,16 +84,10 @@ class Allowed:
         params, now = req.context.params, self._now()
         _require_repository(params)
         command = GitCommand.from_params(params, now)
-        access, decision = self._check(params, command)
-        if access.settings.rate_limit_per_minute:
-            self._limit_rate(req, access, now)
-        if not decision.allowed and git_commands.creates_project(
-            access, decision, command
-        ):
-            refusal = git_commands.create_project(self._database, access, command, now)
-            access, decision = self._check(params, command)
-            decision = refusal or decision
-        self._record(access, decision, command, now)
+        access, decision = _check(self._database, self._run, params, command)
+        effects = git_commands.effects(access, decision, command, now)
+        if any(effects):
+            access, decision = self._leave(req, access, decision, command, effects)
         container = access.target.container
         if not decision.allowed or container is None:
             _write_denial(resp, decision)
@@ -103,47 +96,37 @@ class Allowed:
         else:
             write_json(resp, 200, self._payload(access, container, command))
 
-    def _limit_rate(self, req: falcon.Request, access: Access, now: datetime) -> None:
-        params, actor = req.context.params, access.actor
-        who = (
-            f"key {actor.key.id}"
-            if actor.key
-            else f"user {actor.user and actor.user.id}"
-        )
-        scopes = [who]
-        if req.remote_addr not in LOOPBACK:
-            scopes.append(f"ip {req.remote_addr}")
-        with self._database.writing() as connection:
-            exceeded = [
-                pushes.exceeds_rate_limit(
-                    connection,
-                    f"{params.get('action')} {params.get('project')} {scope}",
-                    access.settings.rate_limit_per_minute,
-                    now,
-                )
-                for scope in scopes
-            ]
-        if any(exceeded):
-            raise TooManyRequests
+    def _leave(
+        self,
+        req: falcon.Request,
+        access: Access,
+        decision: Decision,
+        command: GitCommand,
+        effects: Effects,
+    ) -> tuple[Access, Decision]:
+        """Write all that a command leaves behind, in one transaction.
 
-    def _record(
-        self, access: Access, decision: Decision, command: GitCommand, now: datetime
-    ) -> None:
-        """Note the use of the key, allowed or not, and what follows from allowing."""
-        key, user = access.actor
-        key_is_due = keys.use_is_stale(key, now)
-        moved, user_is_due = access.target.redirected, False
-        if decision.allowed and user and command.action != PUSH:
-            user_is_due = user.last_activity_on != command.time[:10]
-        if not (key_is_due or user_is_due or moved):
-            return
+        Raises:
+            TooManyRequests: The rate limit is exceeded; nothing else is written.
+        """
+        params, now = req.context.params, self._now()
+        attempt = refusal = None
         with self._database.writing() as connection:
-            if key and key_is_due:
-                keys.record_use(connection, key, now)
-            if user and user_is_due:
-                users.record_activity(connection, user, now.date())
-            if moved:
-                git_commands.queue_moved_message(connection, access, command, now)
+            exceeds = effects.rate_limit and pushes.exceeds_rate_limit(
+                connection, _rate_limit_scopes(req, access), effects.rate_limit, now
+            )
+            if not exceeds:
+                git_commands.leave(connection, access, command, effects, now)
+                if effects.creates_project:
+                    refusal = git_commands.create_project(
+                        connection, access, command, now
+                    )
+                    access, attempt = git_commands.gather(connection, params, command)
+        if exceeds:
+            raise TooManyRequests
+        if attempt:
+            decision = git_commands.decide(access, attempt, command, self._run)
+        return access, refusal or decision
 
     def _payload(
         self, access: Access, container: Container, command: GitCommand
@@ -330,7 +313,7 @@ class GitAuditEvent:
     def __init__(self, service: Service) -> None:
         self._database = service.database
         self._now = service.now
-        self._check = partial(git_commands.check, service.database, service.run)
+        self._run = service.run
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check the access once more and say that nothing is to be recorded.
@@ -346,7 +329,7 @@ class GitAuditEvent:
             write_json(resp, 400, body)
             return
         command = GitCommand.from_params(params, self._now())
-        _access, decision = self._check(params, command)
+        _access, decision = _check(self._database, self._run, params, command)
         if not decision.allowed:
             _write_denial(resp, decision)
             return
@@ -357,6 +340,25 @@ class GitAuditEvent:
 def _require_repository(params: Mapping[str, Any]) -> None:
     if params.get("gl_repository") is None and params.get("project") is None:
         raise BadRequest("gl_repository or project is missing")
+
+
+def _check(
+    database: Database, run: Run, params: Mapping[str, Any], command: GitCommand
+) -> tuple[Access, Decision]:
+    with database.reading() as connection:
+        access, attempt = git_commands.gather(connection, params, command)
+    # Git may take its time: no transaction waits for it.
+    return access, git_commands.decide(access, attempt, command, run)
+
+
+def _rate_limit_scopes(req: falcon.Request, access: Access) -> list[str]:
+    """Who and from where, for this action and project; this machine has no limit."""
+    params, (key, user) = req.context.params, access.actor
+    callers = [f"key {key.id}" if key else f"user {user and user.id}"]
+    if req.remote_addr not in LOOPBACK:
+        callers.append(f"ip {req.remote_addr}")
+    what = f"{params.get('action')} {params.get('project')}"
+    return [f"{what} {caller}" for caller in callers]
 
 
 def _find(database: Database, params: Mapping[str, Any]) -> Access:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,8 @@ from git_world import (
     ssh_key,
     world,
 )
+
+from internal_api.repository import pushes
 
 if TYPE_CHECKING:
     from api import Api, Clock, MakeApi
@@ -543,6 +547,31 @@ def test_allowed_creates_project_once(make_api: MakeApi) -> None:
         answers = [answer.json for answer in pool.map(create, [api] * 16)]
     assert {answer["gl_project_path"] for answer in answers} == {"outsider/fresh"}
     assert len({answer["gl_project_id"] for answer in answers}) == 1
+
+
+def test_allowed_creates_project_in_one_transaction(
+    make_api: MakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A push that makes its project writes all that follows from it, or nothing."""
+    api = make_api(world(settings={"rate_limit_per_minute": 9}))
+    written = (
+        "SELECT count(*) FROM rate_limits",
+        "SELECT count(*) FROM projects",
+        "SELECT count(*) FROM post_push_messages",
+        "SELECT count(last_used_at) FROM keys",
+    )
+    before = [api.rows(query) for query in written]
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pushes, "queue_message", fail)
+        assert create(api).status_int == 503
+    assert [api.rows(query) for query in written] == before
+    assert create(api).status_int == 200
+    after = [api.rows(query) for query in written]
+    assert not any(map(operator.eq, before, after))
 
 
 def test_allowed_not_allowed_to_create(make_api: MakeApi) -> None:
