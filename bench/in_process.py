@@ -19,6 +19,7 @@ from bench.worlds import (
 )
 from internal_api.app import create_app
 from internal_api.repository.database import Database
+from internal_api.resources.service import Service
 
 CALLS_PER_ROUND = 100
 MICROSECONDS = 1e6
@@ -32,7 +33,7 @@ def application_alone(run: Run) -> Iterator[Figure]:
     """Row 1: each route against an empty one."""
     world = World(run.folder / "in-process")
     database = Database(world.config.database_path)
-    full = create_app(world.config, database, world.secrets)
+    full = create_app(Service(world.config, database), world.secrets)
     for what, questions, goal in (*_allowed(world), *_kubernetes(world)):
         call, empty = _caller(full, questions), _caller(ceiling.application, questions)
         empty()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from internal_api.config import Config
 from internal_api.listeners import Listener
+from internal_api.standin.control import Control
 
 STANDARD_OUTPUT = "-"
 STANDARD_OUTPUT_DESCRIPTOR = 1
@@ -28,12 +29,14 @@ class Announcement(NamedTuple):
         listeners: Where it listens, in the order of the options.
         certfile: Its certificate, when it speaks TLS.
         seeded: Which seeds were loaded, and what they held; empty for none.
+        control: What the control routes act on, if there are any.
     """
 
     config: Config
     listeners: Sequence[Listener]
     certfile: Path | None
     seeded: str
+    control: Control | None
 
     def for_programs(self) -> str:
         """One line of JSON: where to find the server and its secrets.
@@ -59,6 +62,7 @@ class Announcement(NamedTuple):
             *(f"Listening on {place}" for place in places),
             f"Secrets in {config.shell_secret_path} and {config.kas_secret_path.name}",
             *([f"Seeded {self.seeded}"] if self.seeded else []),
+            *self._control_token(),
             "Try:",
             f"  {self._command()}",
         ]
@@ -84,6 +88,13 @@ class Announcement(NamedTuple):
     @property
     def _paths(self) -> list[str]:
         return [str(listener.path) for listener in self.listeners if listener.path]
+
+    def _control_token(self) -> list[str]:
+        """What the control routes ask for where other machines reach them."""
+        exposed = any(listener.is_exposed for listener in self.listeners)
+        if self.control is None or not exposed:
+            return []
+        return [f"Token of the control routes: {self.control.token}"]
 
     def _command(self) -> str:
         """A request that the new instance answers."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 import falcon
@@ -19,11 +17,9 @@ from internal_api.auth import (
     ShellSecret,
     authenticate_nobody,
 )
-from internal_api.config import Config
-from internal_api.errors import add_error_handlers, write_json
-from internal_api.git_repository import Run
+from internal_api.errors import Gone, add_error_handlers
 from internal_api.middleware import Authenticate, Gate
-from internal_api.repository.database import Database
+from internal_api.repository.snapshots import Snapshots
 from internal_api.resources import (
     error_tracking,
     git,
@@ -35,7 +31,11 @@ from internal_api.resources import (
     users,
 )
 from internal_api.resources.service import Service
+from internal_api.resources.standin import Standin
 from internal_api.secret_files import Secrets
+from internal_api.standin.app import Wsgi, create_control_app, mount
+from internal_api.standin.control import Control
+from internal_api.standin.middleware import FaultInjector, Recorder
 
 KAS = "/api/v4/internal/kubernetes"
 STARBOARD = f"{KAS}/modules/starboard_vulnerability"
@@ -105,25 +105,23 @@ class Router(CompiledRouter):
 
 
 def create_app(
-    config: Config,
-    database: Database,
-    secrets: Secrets,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    run: Run = subprocess.run,
-) -> falcon.App[falcon.Request, Response]:
+    service: Service, secrets: Secrets, control: Control | None = None
+) -> Wsgi:
     """Build the application.
 
     Args:
-        config: How it behaves.
-        database: Its state; the tables exist.
+        service: How it behaves, its state and the real time; the tables exist.
         secrets: What its callers sign with.
-        now: Gives the time, in UTC.
-        run: Runs git; a server may let it wait without stalling others.
+        control: What the control routes act on; without it there are none.
     """
-    service = Service(config, database, now, run)
+    config, database, real_now = service.config, service.database, service.now
+    root = config.relative_url_root
+    if control:
+        service = replace(service, now=control.clock)
 
     def clock() -> float:
-        return now().timestamp()
+        # Whoever signs lives in real time, whatever a test makes of the service's.
+        return real_now().timestamp()
 
     shell = ShellSecret(
         secrets.shell,
@@ -137,23 +135,31 @@ def create_app(
         Scheme.SHELL_JWT: shell.authenticate_jwt,
         Scheme.ERROR_TRACKING: error_tracking.Authentication(shell, database),
         Scheme.KAS: kas.authenticate,
-        Scheme.KAS_AGENT: AgentToken(kas, database, now).authenticate,
+        Scheme.KAS_AGENT: AgentToken(kas, database, service.now).authenticate,
         Scheme.JOB_TOKEN: JobToken(database).authenticate,
     }
     gate, router = Gate(), Router()
-    app = falcon.App(router=router, middleware=gate, response_type=Response)
+    app = falcon.App(router=router, response_type=Response)
+    if control:
+        app.add_middleware(Recorder(control))
+    app.add_middleware(gate)
+    if control:
+        app.add_middleware(FaultInjector(control, root))
     app.req_options.strip_url_path_trailing_slash = True
     add_error_handlers(app)
     for path, kind in ROUTES:
         resource = kind(service)
-        app.add_route(config.relative_url_root + path, resource)
+        app.add_route(root + path, resource)
         for method in router.map_http_methods(resource):
             scheme = Scheme.NONE if method == "OPTIONS" else kind.authentication
             gate.admit(resource, method, schemes[scheme])
-    app.add_sink(_api_v3, f"{re.escape(config.relative_url_root)}/api/v3(?:/|$)")
-    return app
+    app.add_sink(_api_v3, f"{re.escape(root)}/api/v3(?:/|$)")
+    if control is None:
+        return app
+    snapshots = Snapshots(database, config.snapshots_path)
+    standin = Standin(control, database, snapshots)
+    return mount(create_control_app(root, standin), app, root)
 
 
 def _api_v3(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:  # noqa: ARG001
-    text = "API V3 is no longer supported. Use API V4 instead."
-    write_json(resp, 410, {"error": text})
+    raise Gone

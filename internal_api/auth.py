@@ -61,6 +61,10 @@ def authenticate_nobody(_req: falcon.Request) -> None:
     """Accept everybody."""
 
 
+class TokenError(ValueError):
+    """A token that is refused: one line that says why; of its content only claims."""
+
+
 class _Signed(NamedTuple):
     """A token that one of our keys signed: its claims, and when it is good.
 
@@ -104,19 +108,31 @@ class JwtVerifier:
         # What a token says never changes; its age is checked every time.
         self._read = lru_cache(REMEMBERED_TOKENS)(self._verify_signature)
 
-    def verify(self, token: str) -> Claims | None:
-        """The claims of a token, or None for one that is refused."""
+    def verify(self, token: str) -> Claims:
+        """The claims of a token.
+
+        Raises:
+            TokenError: It is refused.
+        """
         try:
             signed = self._read(token)
-        except (ValueError, RecursionError):
-            return None
-        return signed.claims if signed.start <= self._clock() < signed.end else None
+        except TokenError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise TokenError("JWT: its claims cannot be read") from error
+        now = self._clock()
+        if now < signed.start:
+            raise TokenError(f"JWT: not valid for another {signed.start - now:.0f} s")
+        if now >= signed.end:
+            raise TokenError(f"JWT: expired {now - signed.end:.0f} s ago")
+        return signed.claims
 
     def _verify_signature(self, token: str) -> _Signed:
         """Read a token; only `iss` is mandatory.
 
         Raises:
-            ValueError: It is none of the issuer's, or signed with another key.
+            ValueError: It is none of the issuer's, or signed with another key; a
+                `TokenError` where there is more to say.
         """
         # Loaded with the first token: the server is up before.
         from jwt import PyJWTError  # noqa: PLC0415
@@ -124,19 +140,22 @@ class JwtVerifier:
         for key in self._keys:
             try:
                 payload = _jws().decode(token, key, algorithms=["HS256"])
-            except PyJWTError:
+            except PyJWTError as error:
+                problem = str(error)
                 continue
             break
         else:
-            raise ValueError("no key of ours has signed this")
+            raise TokenError(f"JWT: {problem}")
         claims = msgspec.json.decode(payload)
-        if not isinstance(claims, dict) or claims.get("iss") != self._issuer:
-            raise ValueError("another issuer")
+        if not isinstance(claims, dict):
+            raise TokenError("JWT: its claims are no object")
+        if (issuer := claims.get("iss")) != self._issuer:
+            raise TokenError(f"JWT: iss is {issuer!r}, expected {self._issuer!r}")
         if self._audience and "aud" in claims:
             audience = claims["aud"]
             named = audience if isinstance(audience, list) else [audience]
             if self._audience not in named:
-                raise ValueError("for somebody else")
+                raise TokenError(f"JWT: aud is {audience!r}, not {self._audience!r}")
         starts = [_seconds(claims[name]) for name in self._starts if name in claims]
         end = _seconds(claims["exp"]) if "exp" in claims else math.inf
         start = max(starts, default=-math.inf)
@@ -207,12 +226,23 @@ class ShellSecret:
         Raises:
             Unauthorized: Neither is right.
         """
-        token = req.env.get(JWT_HEADER)
-        if token and self._jwt.verify(token) is not None:
-            return
-        if self._accept_shared_secret and self._is_shared_secret(req):
-            return
-        raise Unauthorized
+        token, why = req.env.get(JWT_HEADER), "no JWT"
+        if token:
+            try:
+                self._jwt.verify(token)
+            except TokenError as error:
+                why = str(error)
+            else:
+                req.context.scheme = "shell JWT"
+                return
+        if self._is_shared_secret(req):
+            if self._accept_shared_secret:
+                req.context.scheme = "shared secret"
+                return
+            why += "; the shared secret is not accepted (--shell-auth jwt)"
+        else:
+            why += "; no shared secret, or a wrong one"
+        raise Unauthorized().because(why)
 
     def authenticate_jwt(self, req: falcon.Request) -> None:
         """Accept a JWT only.
@@ -223,9 +253,12 @@ class ShellSecret:
         """
         token = req.env.get(JWT_HEADER)
         if not token:
-            raise Forbidden
-        if self._jwt.verify(token) is None:
-            raise Unauthorized
+            raise Forbidden().because("no JWT in Gitlab-Shell-Api-Request")
+        try:
+            self._jwt.verify(token)
+        except TokenError as error:
+            raise Unauthorized().because(str(error)) from error
+        req.context.scheme = "shell JWT"
 
     def _is_shared_secret(self, req: falcon.Request) -> bool:
         """The header counts only where the parameter is absent."""
@@ -278,8 +311,13 @@ class KasSecret:
             KasUnauthorized: There is none, or it is wrong.
         """
         token = req.env.get(KAS_HEADER)
-        if not token or self._jwt.verify(token) is None:
-            raise KasUnauthorized
+        if not token:
+            raise KasUnauthorized().because("no JWT in Gitlab-Kas-Api-Request")
+        try:
+            self._jwt.verify(token)
+        except TokenError as error:
+            raise KasUnauthorized().because(str(error)) from error
+        req.context.scheme = "kas JWT"
 
 
 class AgentToken:
@@ -308,16 +346,18 @@ class AgentToken:
         self._kas.authenticate(req)
         secret = _agent_token(req)
         if not secret:
-            raise Unauthorized
+            raise Unauthorized().because("no agent token")
         with self._database.reading() as connection:
             token = agents.find_token(connection, secret)
         if token is None:
-            raise Unauthorized
+            raise Unauthorized().because("no agent has this token, or it was revoked")
         now = self._now()
         if agents.use_is_stale(token, now):
             with self._database.writing() as connection:
                 agents.record_use(connection, token, now)
-        req.context.agent = token.agent
+        context, agent = req.context, token.agent
+        context.agent = agent
+        context.scheme, context.identity = Scheme.KAS_AGENT.value, f"agent {agent.name}"
 
 
 def _agent_token(req: falcon.Request) -> str | None:
@@ -350,8 +390,10 @@ class JobToken:
         given = params.get("job_token") or params.get("token")
         secret = to_text(given or req.env.get(JOB_HEADER))
         if not secret:
-            raise Unauthorized
+            raise Unauthorized().because("no job token")
         with self._database.reading() as connection:
-            req.context.job = ci_jobs.find(connection, secret)
-        if req.context.job is None:
-            raise Unauthorized
+            job = req.context.job = ci_jobs.find(connection, secret)
+        if job is None:
+            raise Unauthorized().because("no running job has this token")
+        context = req.context
+        context.scheme, context.identity = Scheme.JOB_TOKEN.value, f"job {job.id}"

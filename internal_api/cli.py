@@ -48,6 +48,14 @@ _bind = _option(
 _relative_url_root = _option(
     "--relative-url-root", default="", metavar="PATH", help="The prefix of every path."
 )
+_ca_file = _option(
+    "--ca-file", type=click.Path(path_type=Path), help="Who signed the certificate."
+)
+_control_token = _option(
+    "--control-token",
+    metavar="TOKEN",
+    help="What callers of the control routes show from other machines.",
+)
 _certfile = _option(
     "--certfile", type=click.Path(path_type=Path), help="TLS certificate."
 )
@@ -114,6 +122,18 @@ def cli(context: click.Context) -> None:
     show_default=True,
     help="How GitLab Shell and Gitaly may authenticate.",
 )
+@_option(
+    "--no-control",
+    is_flag=True,
+    help="No control routes, no journal, no reasons in answers.",
+)
+@_control_token
+@_option(
+    "--fault",
+    multiple=True,
+    metavar="JSON",
+    help="A rule for requests that fail. Repeatable.",
+)
 def serve(
     data: Path, follow: str, shell_auth: str, relative_url_root: str, **options: Any
 ) -> None:
@@ -135,7 +155,7 @@ def seed(data: Path, files: tuple[str, ...]) -> None:
     config = Config(data)
     read_or_create(config)
     with opened(config) as database:
-        click.echo(f"Seeded {', '.join(files)}: {load_seeds(database, files)}")
+        click.echo(f"Seeded {', '.join(files)}: {load_seeds(config, database, files)}")
 
 
 @cli.command()
@@ -162,9 +182,7 @@ def export(data: Path) -> None:
     metavar="SECONDS",
     help="How long to wait.",
 )
-@_option(
-    "--ca-file", type=click.Path(path_type=Path), help="Who signed the certificate."
-)
+@_ca_file
 @_relative_url_root
 def wait(
     url: str, timeout: float, ca_file: Path | None, relative_url_root: str
@@ -181,6 +199,34 @@ def wait(
     except readiness.NotReadyError as error:
         click.echo(f"internal-api: {error}", err=True)
         sys.exit(NOT_READY_STATUS)
+
+
+@cli.command()
+@click.argument("url", default="http://127.0.0.1:3001")
+@_option("--follow-live", is_flag=True, help="Go on with what comes.")
+@_option("--path", help="Only this path; `*` stands for anything.")
+@_option("--method", help="Only this verb.")
+@_option("--status", type=click.IntRange(100, 599), help="Only this status.")
+@_control_token
+@_ca_file
+@_relative_url_root
+def requests(
+    url: str,
+    follow_live: bool,  # noqa: FBT001 - click's
+    control_token: str | None,
+    ca_file: Path | None,
+    relative_url_root: str,
+    **wanted: Any,
+) -> None:
+    """Print the last requests of a running instance: its journal.
+
+    The URL is as for `wait`.
+    """
+    from internal_api.standin import live  # noqa: PLC0415
+
+    root = Config(relative_url_root=relative_url_root).relative_url_root
+    instance = live.Instance(url, root, ca_file, control_token)
+    live.show(instance, wanted, follow=follow_live, write=click.echo)
 
 
 @cli.command()

@@ -59,6 +59,11 @@ class Config:
         return self.data / "internal_api.db"
 
     @property
+    def snapshots_path(self) -> Path:
+        """The folder of saved states of the database."""
+        return self.data / "snapshots"
+
+    @property
     def shell_secret_path(self) -> Path:
         """What GitLab Shell and Gitaly sign with: text."""
         return self.data / ".gitlab_shell_secret"

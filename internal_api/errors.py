@@ -23,7 +23,7 @@ class ApiError(Exception):
     """An answer that ends a request; `body` is sent as JSON.
 
     Attributes:
-        why: What a developer wants to know beyond the body; never a secret.
+        why: What a developer wants to know; never a secret.
     """
 
     status: ClassVar[int]
@@ -31,7 +31,7 @@ class ApiError(Exception):
     def __init__(self, body: object) -> None:
         super().__init__(body)
         self.body = body
-        self.why: str | None = None
+        self.why = _words(body)
 
     def because(self, why: str) -> Self:
         """Say more than GitLab's words do; never a secret."""
@@ -168,6 +168,19 @@ class NotAcceptable(ApiError):
         super().__init__({"error": f"The requested format '{name}' is not supported."})
 
 
+class Gone(ApiError):
+    """The API before version 4.
+
+    Source: `lib/api/api.rb`.
+    """
+
+    status = 410
+
+    def __init__(self) -> None:
+        text = "API V3 is no longer supported. Use API V4 instead."
+        super().__init__({"error": text})
+
+
 class UnsupportedMediaType(ApiError):
     """A body in a format that the API does not read."""
 
@@ -219,47 +232,61 @@ def write_json(resp: falcon.Response, status: int, body: object) -> None:
     resp.data = msgspec.json.encode(body)
 
 
-def _api_error(
-    _req: falcon.Request, resp: falcon.Response, error: ApiError, _params: object
-) -> None:
+def refuse(req: falcon.Request, resp: falcon.Response, error: ApiError) -> None:
+    """Answer an error."""
+    req.context.reason = error.why
     write_json(resp, error.status, error.body)
 
 
-def _parameter_error(
-    _req: falcon.Request, resp: falcon.Response, error: ParameterError, _params: object
+def _words(body: object) -> str:
+    """What a body says."""
+    while isinstance(body, dict) and body:
+        body = body.get("message") or body.get("error") or next(iter(body.values()))
+    return str(body)
+
+
+def _api_error(
+    req: falcon.Request, resp: falcon.Response, error: ApiError, _params: object
 ) -> None:
-    write_json(resp, 400, InvalidParameters(str(error)).body)
+    refuse(req, resp, error)
+
+
+def _parameter_error(
+    req: falcon.Request, resp: falcon.Response, error: ParameterError, _params: object
+) -> None:
+    refuse(req, resp, InvalidParameters(str(error)))
 
 
 def _invalid_parameter(
-    _req: falcon.Request,
+    req: falcon.Request,
     resp: falcon.Response,
     error: InvalidParameter,
     _params: object,
 ) -> None:
-    refusal = BadRequest(str(error))
-    write_json(resp, refusal.status, refusal.body)
+    refuse(req, resp, BadRequest(str(error)))
 
 
 def _malformed(
-    _req: falcon.Request, resp: falcon.Response, _error: Exception, _params: object
+    req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
 ) -> None:
+    req.context.reason = str(error) or "the request cannot be read"
     resp.status = 400
     resp.content_type = "text/plain"
     resp.data = b"Bad Request"
 
 
 def _route_not_found(
-    _req: falcon.Request, resp: falcon.Response, _error: Exception, _params: object
+    req: falcon.Request, resp: falcon.Response, _error: Exception, _params: object
 ) -> None:
-    write_json(resp, UnknownRoute.status, UnknownRoute().body)
+    refuse(req, resp, UnknownRoute().because("no route"))
 
 
 def _unavailable(
-    _req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
+    req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
 ) -> None:
     """The disk is full, or the database or git is gone: nobody sent anything wrong."""
     logger.error("%s", error)
+    req.context.reason = f"{type(error).__name__}: {error}"
     write_json(resp, 503, {"message": "503 Service Unavailable"})
 
 
@@ -268,4 +295,5 @@ def _unexpected(
 ) -> None:
     # The path only: parameters and headers may hold secrets.
     logger.error("%s %s", req.method, req.path, exc_info=error)
+    req.context.reason = f"unexpected {type(error).__name__}"
     write_json(resp, 500, {"message": "500 Internal Server Error"})

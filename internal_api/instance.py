@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 
 from internal_api.config import Config, ConfigError
 from internal_api.repository.database import Database, SchemaError
+from internal_api.repository.snapshots import SEEDED, Snapshots
 
 
 class InstanceError(ConfigError):
@@ -35,8 +36,10 @@ def opened(config: Config, *, memory: bool = False) -> Iterator[Database]:
         raise InstanceError(str(error)) from error
 
 
-def load_seeds(database: Database, names: Sequence[str]) -> str:
+def load_seeds(config: Config, database: Database, names: Sequence[str]) -> str:
     """Load seed files, all of them or none, and count what they hold.
+
+    What is there then is the seeded state, to which a reset goes back.
 
     Raises:
         InstanceError: One cannot be read, or contradicts what is there.
@@ -45,6 +48,8 @@ def load_seeds(database: Database, names: Sequence[str]) -> str:
     from internal_api import seeds  # noqa: PLC0415
 
     try:
-        return str(seeds.load(database, [seeds.read(name) for name in names]))
+        summary = seeds.load(database, [seeds.read(name) for name in names])
+        Snapshots(database, config.snapshots_path).save(SEEDED)
+        return str(summary)
     except seeds.SeedError as error:
         raise InstanceError(str(error)) from error

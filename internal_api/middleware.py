@@ -52,7 +52,7 @@ class Gate:
         context.params, context.refusal = query, None
         if query and query.get("format", "json") != "json":
             context.refusal = NotAcceptable(str(query["format"]))
-        body = context.body = _read_body(env)
+        body = context.body = read_body(env)
         if body:
             _read_parameters(req, query, body)
 
@@ -73,7 +73,7 @@ class Gate:
         """
         authenticate = self._authenticate.get((resource, req.method))
         if authenticate is None:
-            raise UnknownRoute
+            raise UnknownRoute().because(f"no route for {req.method}")
         if req.context.refusal:
             raise req.context.refusal
         authenticate(req)
@@ -84,13 +84,17 @@ def _check_path(path: str) -> None:
         try:
             path.encode("latin-1").decode()
         except UnicodeError as error:
-            raise MalformedRequest from error
+            raise MalformedRequest("no UTF-8 in the path") from error
     if "\0" in path:
-        raise MalformedRequest
+        raise MalformedRequest("a null byte in the path")
 
 
-def _read_body(env: Mapping[str, Any]) -> bytes:
-    """The whole body, chunked or not."""
+def read_body(env: Mapping[str, Any]) -> bytes:
+    """The whole body, chunked or not.
+
+    Raises:
+        MalformedRequest: It is broken, or ends too early.
+    """
     length = env.get("CONTENT_LENGTH")
     if not length and not env.get("HTTP_TRANSFER_ENCODING"):
         return b""
@@ -99,9 +103,9 @@ def _read_body(env: Mapping[str, Any]) -> bytes:
         body: bytes = env["wsgi.input"].read(size)
     except Exception as error:
         # A broken body, told in the words of whichever server runs us.
-        raise MalformedRequest from error
+        raise MalformedRequest("the body cannot be read") from error
     if len(body) < size:
-        raise MalformedRequest
+        raise MalformedRequest("the body is too short")
     return body
 
 

@@ -75,7 +75,7 @@ def parse_query(text: str) -> dict[str, object]:
     if not text:
         return parameters
     if text.count("&") >= MAX_PARAMETERS:
-        raise MalformedRequest
+        raise MalformedRequest(f"over {MAX_PARAMETERS} parameters")
     for pair in _PAIRS.split(text):
         name, equals, value = pair.partition("=")
         _nest(
@@ -131,7 +131,7 @@ def parse_multipart(body: bytes, content_type: str) -> dict[str, object]:
                 value = part.get_data().decode()
                 _nest(parameters, part.name, value, nesting=0)
     except UnicodeDecodeError as error:
-        raise MalformedRequest from error
+        raise MalformedRequest("no UTF-8 in the form") from error
     except HTTPBadRequest as error:
         message = f"Empty message body supplied with {content_type} content-type"
         raise ParameterError(message) from error
@@ -148,7 +148,7 @@ def _decode_json(text: bytes) -> object:
     try:
         value: object = msgspec.json.decode(text)
     except (ValueError, RecursionError) as error:
-        raise MalformedRequest from error
+        raise MalformedRequest(f"JSON: {error}") from error
     if b"\\u0000" in text or text.count(b"{") + text.count(b"[") > MAX_JSON_NESTING:
         _check_strings(value)
     return value
@@ -158,12 +158,12 @@ def _unescape(text: str) -> str:
     if text.isascii() and "%" not in text:
         return text.replace("+", " ")
     if _BAD_ESCAPE.search(text):
-        raise MalformedRequest
+        raise MalformedRequest("a % that escapes nothing")
     try:
         octets = text.replace("+", " ").encode("latin-1")
         return unquote_to_bytes(octets).decode()
     except UnicodeError as error:
-        raise MalformedRequest from error
+        raise MalformedRequest("no UTF-8 in the parameters") from error
 
 
 def _nest(
@@ -171,7 +171,7 @@ def _nest(
 ) -> object:
     """Put a value where its name says: `a`, `a[]`, `a[b]`, `a[][b]`."""
     if nesting == MAX_FORM_NESTING:
-        raise MalformedRequest
+        raise MalformedRequest("parameters nested too deep")
     match = _NAME.match(name)
     if match is None:
         return [value] if name == "[]" and value is not None else None
@@ -194,7 +194,7 @@ def _nest(
         if members is None:
             members = {}
         elif not isinstance(members, dict):
-            raise MalformedRequest
+            raise MalformedRequest("one parameter is two things")
         parameters[key] = _nest(members, rest, value, nesting + 1)
     return parameters
 
@@ -204,7 +204,7 @@ def _list(parameters: dict[str, object], key: str) -> list[object]:
     if elements is None:
         elements = parameters[key] = []
     if not isinstance(elements, list):
-        raise MalformedRequest
+        raise MalformedRequest("one parameter is two things")
     return elements
 
 
@@ -224,10 +224,10 @@ def _check_strings(value: object, depth: int = 0) -> None:
     """Refuse null bytes and what is nested too deep."""
     if isinstance(value, str):
         if depth <= NULL_BYTE_DEPTH and "\0" in value:
-            raise MalformedRequest
+            raise MalformedRequest("a null byte")
     elif isinstance(value, dict | list):
         if depth == MAX_JSON_NESTING:
-            raise MalformedRequest
+            raise MalformedRequest("parameters nested too deep")
         for member in value:
             _check_strings(member, depth + 1)
         if isinstance(value, dict):

@@ -14,7 +14,7 @@ from internal_api.repository.world import Summary, load
 from internal_api.repository.world.export import export
 from internal_api.seed_document import Document, Seed, SeedError
 
-__all__ = ["Seed", "SeedError", "Summary", "export", "load", "read"]
+__all__ = ["Seed", "SeedError", "Summary", "export", "load", "parse", "read"]
 
 DEMO = "demo"
 # Values that the aliases of a YAML file may stand for.
@@ -30,7 +30,20 @@ def read(name: str) -> Seed:
     Raises:
         SeedError: There is no such file, or it is no seed.
     """
-    text = _text(name)
+    return parse(name, _content(name))
+
+
+def parse(name: str, content: bytes) -> Seed:
+    """Read a seed, YAML or JSON.
+
+    Args:
+        name: What errors call it.
+        content: Of the file.
+
+    Raises:
+        SeedError: It is no seed.
+    """
+    text = _text(name, content)
     try:
         raw = _parse(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -50,15 +63,18 @@ def read(name: str) -> Seed:
     return Seed(name, document)
 
 
-def _text(name: str) -> str:
+def _content(name: str) -> bytes:
     try:
         if name == DEMO:
-            content = files("internal_api").joinpath("seeds/demo.yml").read_bytes()
-        else:
-            content = Path(name).read_bytes()
-        return content.decode("utf-8-sig")
+            return files("internal_api").joinpath("seeds/demo.yml").read_bytes()
+        return Path(name).read_bytes()
     except OSError as error:
         raise SeedError(name, "", error.strerror or str(error)) from error
+
+
+def _text(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SeedError(name, "", f"not UTF-8, from byte {error.start}") from error
 

@@ -29,7 +29,10 @@ from internal_api.git_repository import Run
 from internal_api.instance import load_seeds, opened
 from internal_api.listeners import Listener, listening, parse
 from internal_api.repository.database import Database
+from internal_api.resources.service import Service
 from internal_api.secret_files import read_or_create
+from internal_api.standin.control import Control
+from internal_api.standin.faults import FaultError, decode
 
 # On two cores two workers serve 1.4 to 1.9 times of one; a stand-in takes no more.
 MOST_WORKERS_UNASKED = 2
@@ -64,6 +67,9 @@ class Options(NamedTuple):
         keyfile: Its key; None when it is in the same file.
         client_ca: Who must have signed the certificates of clients.
         ready_file: Where to write that the server serves; `-` is standard output.
+        no_control: Whether there are no control routes.
+        control_token: What callers of those show from other machines; None makes one.
+        fault: Rules for faults, as JSON.
     """
 
     bind: tuple[str, ...]
@@ -75,6 +81,9 @@ class Options(NamedTuple):
     keyfile: Path | None
     client_ca: Path | None
     ready_file: str | None
+    no_control: bool
+    control_token: str | None
+    fault: tuple[str, ...]
 
 
 def serve(config: Config, options: Options) -> None:
@@ -95,7 +104,8 @@ def serve(config: Config, options: Options) -> None:
     with listening(addresses) as listeners:
         sleep, run = _waits(options)
         open_database, seeded = _prepare_database(config, options, sleep)
-        news = Announcement(config, listeners, options.certfile, seeded)
+        control = _control(options, sleep)
+        news = Announcement(config, listeners, options.certfile, seeded, control)
         say(news.warnings())
         # The workers share what is there now; the collector must not touch it.
         gc.freeze()
@@ -108,7 +118,9 @@ def serve(config: Config, options: Options) -> None:
                 "preload_app": not options.memory,
                 "post_worker_init": partial(_announce, news, options.ready_file),
             },
-            lambda: create_app(config, open_database(), secrets, run=run),
+            lambda: create_app(
+                Service(config, open_database(), run=run), secrets, control
+            ),
         ).run()
 
 
@@ -157,11 +169,30 @@ def _prepare_database(
     with opened(config, memory=options.memory) as database:
         seeded = ""
         if options.seed:
-            counts = load_seeds(database, options.seed)
+            counts = load_seeds(config, database, options.seed)
             seeded = f"{', '.join(options.seed)}: {counts}"
         if options.memory:
             return partial(Database, image=database.image()), seeded
         return partial(Database, config.database_path, sleep=sleep), seeded
+
+
+def _control(options: Options, sleep: Callable[[float], object]) -> Control | None:
+    """What the control routes act on, which the workers share.
+
+    Raises:
+        ServeError: A fault is none.
+    """
+    if options.no_control:
+        if options.fault:
+            raise ServeError("--fault needs the control routes: no --no-control")
+        return None
+    control = Control(options.control_token, sleep)
+    for text in options.fault:
+        try:
+            control.faults.add(decode(text))
+        except FaultError as error:
+            raise ServeError(f"--fault {text}: {error}") from error
+    return control
 
 
 def _waits(options: Options) -> tuple[Callable[[float], object], Run]:

@@ -16,7 +16,9 @@ from internal_api import seeds
 from internal_api.app import create_app
 from internal_api.config import Config
 from internal_api.repository.database import Database
+from internal_api.resources.service import Service
 from internal_api.secret_files import Secrets
+from internal_api.standin.control import Control
 
 SHELL_SECRET = b"shell-secret-of-the-tests-0123456789abcdef"
 KAS_SECRET = bytes(range(32))
@@ -51,6 +53,7 @@ class Api:
         seed: object,
         clock: Clock,
         database: Database | None = None,
+        control: Control | None = None,
         **config: Any,
     ) -> None:
         self.database = database or Database()
@@ -63,7 +66,9 @@ class Api:
             seed = str(path)
         seeds.load(self.database, [seeds.read(seed)])
         secrets = Secrets(SHELL_SECRET + b"\n", KAS_SECRET)
-        app = create_app(Config(data=folder, **config), self.database, secrets, clock)
+        service = Service(Config(data=folder, **config), self.database, clock)
+        self.control = control
+        app = create_app(service, secrets, control)
         self.app = TestApp(app)
 
     def headers(self, **claims: Any) -> dict[str, str]:

@@ -27,6 +27,8 @@ from internal_api import seeds
 from internal_api.cli import cli
 from internal_api.config import ENVIRONMENT_PREFIX, FOLLOW, Config
 from internal_api.repository.database import Database
+from internal_api.standin.app import PREFIX
+from internal_api.standin.app import ROUTES as CONTROL_ROUTES
 
 if TYPE_CHECKING:
     from api import MakeApi
@@ -261,6 +263,17 @@ def test_routes_are_in_the_table() -> None:
     assert rows == [line.split(maxsplit=2) for line in printed]
 
 
+def test_control_routes_are_in_the_table() -> None:
+    """The table of control routes has every one with each of its verbs."""
+    expected = {
+        f"{name.removeprefix('on_').upper()} {PREFIX}{path}".replace("{name}", "NAME")
+        for path, resource in CONTROL_ROUTES
+        for name in dir(resource)
+        if name.startswith("on_")
+    }
+    assert {_code(usage) for usage, _does in _table("control route")} == expected
+
+
 @pytest.mark.parametrize("follow", FOLLOW)
 def test_follow_decides_as_in_the_table(follow: str, make_api: MakeApi) -> None:
     """What `--follow` is said to decide, it decides; the rest is not served yet."""
@@ -284,6 +297,7 @@ def test_variables_of_the_wsgi_application() -> None:
     """Its section names the variable of every setting that it takes."""
     section = README.partition("## Another WSGI server")[2].partition("\n## ")[0]
     names = {ENVIRONMENT_PREFIX + field.name.upper() for field in fields(Config)}
+    names.add(f"{ENVIRONMENT_PREFIX}CONTROL_TOKEN")
     assert set(re.findall(rf"`({ENVIRONMENT_PREFIX}\w+)`", section)) == names
 
 

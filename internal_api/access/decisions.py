@@ -32,13 +32,13 @@ def not_found(message: str, reason: str) -> Decision:
 
 
 def describe(actor: Actor, access_level: int) -> str:
-    """Name an actor by what counts: the key, the role or the lack of one."""
+    """Name those like an actor by what counts: the key, or the role or its lack."""
     key, user = actor
     if key is not None and key.type == "DeployKey":
         return f"deploy key {key.id}"
     if user is None:
         return "nobody"
     if user.admin:
-        return "admin"
+        return "admins"
     nothing = "external non-member" if user.external else "non-member"
-    return _ROLE_NAMES.get(access_level, nothing)
+    return f"{_ROLE_NAMES.get(access_level, nothing)}s"

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -142,6 +143,30 @@ class Database:
             return connection.serialize()
         finally:
             self.release(connection, READ)
+
+    def copy_to(self, path: Path) -> None:
+        """Copy a database file, as it is at this moment, into an empty file."""
+        connection = self.acquire(READ)
+        try:
+            with closing(sqlite3.connect(path)) as copy:
+                connection.backup(copy)
+        finally:
+            self.release(connection, READ)
+
+    def load_image(self, image: bytes) -> None:
+        """Replace the content of a database in memory."""
+        connection = self.acquire(WRITE)
+        try:
+            connection.deserialize(image)
+            connection.forget()
+        finally:
+            self.release(connection, WRITE)
+
+    def copy_from(self, source: sqlite3.Connection) -> None:
+        """Replace the content of a database file, in one transaction."""
+        path = os.fspath(self.path or "")
+        with closing(self._open(path, BUSY_TIMEOUT_S)) as connection:
+            source.backup(connection, sleep=BUSY_INTERVAL_S)
 
     def close(self) -> None:
         """Close the idle connections; a process does so before it forks."""

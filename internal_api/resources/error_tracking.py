@@ -39,7 +39,9 @@ class Authentication:
         given = req.context.params.get("error_tracking_token")
         if given is None:
             given = req.env.get(TOKEN_HEADER)
-        if not (isinstance(given, str) and self._is_token(given)):
+        if isinstance(given, str) and self._is_token(given):
+            req.context.scheme = "error tracking token"
+        else:
             self._shell.authenticate(req)
 
     def _is_token(self, given: str) -> bool:
@@ -67,12 +69,12 @@ class Allowed:
         params = req.context.params
         project_id, public_key = params.get("project_id"), params.get("public_key")
         if blank(project_id) or blank(public_key):
-            raise UnprocessableEntity
+            raise UnprocessableEntity().because("project_id or public_key is blank")
         with self._database.reading() as connection:
             active = projects.error_tracking_key_is_active(
                 connection, to_id(project_id), str(public_key)
             )
             enabled = settings.read(connection).error_tracking_enabled
         if active is None:
-            raise RecordNotFound
+            raise RecordNotFound().because(f"there is no project {project_id}")
         write_json(resp, 200, {"enabled": bool(enabled and active)})

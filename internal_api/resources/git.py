@@ -90,7 +90,7 @@ class Allowed:
             access, decision = self._leave(req, access, decision, command, effects)
         container = access.target.container
         if not decision.allowed or container is None:
-            _write_denial(resp, decision)
+            _write_denial(req, resp, decision)
         elif command.problem and container.type in CHECKED_BY_REF:
             raise BadRequest(command.problem)
         else:
@@ -201,9 +201,10 @@ class LfsAuthenticate:
             or container.snippet
             or not (project and project.lfs_enabled)
         ):
-            raise NotFound
+            why = "there is no such repository, or LFS is off for it"
+            raise NotFound().because(why)
         if actor.user is None and actor.deploy_key is None:
-            raise RecordNotFound
+            raise RecordNotFound().because("there is no such key or user")
         if actor.key and keys.use_is_stale(actor.key, now):
             with self._database.writing() as connection:
                 keys.record_use(connection, actor.key, now)
@@ -289,12 +290,12 @@ class LfsObject:
         access = _find(self._database, {"gl_repository": params["gl_repository"]})
         container = access.target.container
         if container is None or container.type != "project" or not container.project:
-            raise NotFound
+            raise NotFound().because("there is no such project")
         with self._database.reading() as connection:
             linked = projects.has_lfs_object(connection, container.project.id, oid)
         path = self._lfs_path / oid[:2] / oid[2:4] / oid[4:]
         if not linked or not path.is_file():
-            raise NotFound
+            raise NotFound().because("the project has no such LFS object")
         resp.content_type = "application/octet-stream"
         if req.get_header("X-Sendfile-Type") == "X-Sendfile":
             resp.set_header("X-Sendfile", str(path.absolute()))
@@ -325,13 +326,14 @@ class GitAuditEvent:
         sent = req.context.params
         params = {**sent, **validate(AUDIT_PARAMS, sent)}
         if params["action"] not in AUDITED_ACTIONS:
+            req.context.reason = f"action {params['action']!r} is not audited"
             body = {"status": False, "message": "No valid action specified"}
             write_json(resp, 400, body)
             return
         command = GitCommand.from_params(params, self._now())
         _access, decision = _check(self._database, self._run, params, command)
         if not decision.allowed:
-            _write_denial(resp, decision)
+            _write_denial(req, resp, decision)
             return
         body = {"status": False, "message": "No git audit event needed"}
         write_json(resp, 200, body)
@@ -366,8 +368,11 @@ def _find(database: Database, params: Mapping[str, Any]) -> Access:
         return git_access.find(connection, params)
 
 
-def _write_denial(resp: falcon.Response, decision: Decision) -> None:
+def _write_denial(
+    req: falcon.Request, resp: falcon.Response, decision: Decision
+) -> None:
     if decision.status == BadRequest.status:
         raise BadRequest(decision.reason)
+    req.context.reason = decision.reason
     body = {"status": False, "message": decision.message}
     write_json(resp, decision.status, body)

@@ -41,7 +41,7 @@ class AuthorizedKeys:
             found = keys.find_authorized(connection, ssh_keys.fingerprint(text))
             external_url = settings.read(connection).instance.external_url
         if found is None:
-            raise NotFound("Key")
+            raise NotFound("Key").because("no key that may log in has this fingerprint")
         comment = f"{found.user_name} ({urlsplit(external_url).hostname})"
         body = {
             "id": found.id,
@@ -78,6 +78,7 @@ class AuthorizedCerts:
         with self._database.reading() as connection:
             found = users.certificate_login(connection, fingerprint, username)
         if found is None:
-            raise NotFound
+            why = f"no group that trusts this CA has a member {username!r}"
+            raise NotFound().because(why)
         body = {"success": True, "namespace": found[0], "username": found[1]}
         write_json(resp, 200, body)

@@ -154,7 +154,8 @@ class _ReadableProject:
             found = _find_project(connection, req.context.params.get("id"))
         is_own = found.project.id == agent.project_id
         if not is_own and not policies.may_download_code(None, found.project, 0):
-            raise NotFound
+            why = f"'{found.project.full_path}' is neither public nor the agent's own"
+            raise NotFound().because(why)
         return found
 
 
@@ -198,14 +199,14 @@ def _find_project(connection: Connection, project_id: object) -> _FoundProject:
     elif isinstance(project_id, str) and "/" in project_id:
         named = {"project": project_id}
     else:
-        raise NotFound
+        raise NotFound().because("id is neither a number nor a full path")
     try:
         current, _actor, target = git_access.find(connection, named)
-    except ValueError:
-        raise NotFound from None
+    except ValueError as error:
+        raise NotFound().because(str(error)) from error
     container = target.container
     if not (container and container.type == "project" and container.project):
-        raise NotFound
+        raise NotFound().because("there is no such project")
     return _FoundProject(container, container.project, current)
 
 

@@ -72,7 +72,7 @@ class AgentConfiguration:
         with self._database.writing() as connection:
             agent = agents.find(connection, params["agent_id"])
             if agent is None:
-                raise RecordNotFound
+                raise RecordNotFound().because("there is no such agent")
             for access, named in _authorizations(params["agent_config"]).items():
                 agents.replace_authorizations(connection, agent, access, named)
         resp.status = 204
@@ -158,18 +158,20 @@ class AuthorizeProxyUser:
         rules = (*PROXY_USER_PARAMS, CSRF_PARAM) if from_browser else PROXY_USER_PARAMS
         params = validate(rules, sent)
         if from_browser:
-            raise Unauthorized("Invalid session")
+            why = "there are no browser sessions here"
+            raise Unauthorized("Invalid session").because(why)
         token = self._token(params["access_key"], now)
         with self._database.reading() as connection:
             agent = agents.find(connection, params["agent_id"])
             if agent is None:
-                raise RecordNotFound
+                raise RecordNotFound().because("there is no such agent")
             user = users.find(connection, token.user_id)
             current = settings.read(connection)
             named = agents.user_authorizations(connection, agent.id, user.id)
         access_as = _access_as(named)
         if access_as is None or denial(user, current.instance.external_url):
-            raise Forbidden
+            why = f"'{user.username}' may not use agent {agent.name}"
+            raise Forbidden().because(why)
         write_json(resp, 201, _proxy_user(agent, user, access_as))
 
     def _token(self, secret: str | None, now: datetime) -> UsedAccessToken:
@@ -183,7 +185,8 @@ class AuthorizeProxyUser:
         with self._database.reading() as connection:
             token = users.find_personal_access_token(connection, secret or "")
         if token is None:
-            raise BadRequest("Unable to get user from request data")
+            why = "there is no such personal access token"
+            raise BadRequest("Unable to get user from request data").because(why)
         if token.expires_at and token.expires_at <= now.date().isoformat():
             raise InvalidToken(
                 "Token is expired. You can either do re-authorization or token refresh."

@@ -134,11 +134,12 @@ class CiliumAlert:
         status = 200
         with self._database.writing() as connection:
             if not settings.read(connection).is_licensed("cilium_alerts"):
-                raise Forbidden
+                raise Forbidden().because("cilium_alerts is not licensed")
             try:
                 alerts.record(connection, agent.project_id, read_alert(payload))
             except ValueError:
                 status = 400
+                req.context.reason = "the alert is too big"
         write_json(resp, status, status)
 
 
@@ -261,7 +262,7 @@ class PoliciesConfiguration:
 
 def _require_project(agent: Agent) -> None:
     if agent.project_deleted:
-        raise NotFound
+        raise NotFound().because("the agent's project is deleted")
 
 
 def _require_creator(connection: Connection, agent: Agent) -> None:
@@ -270,16 +271,16 @@ def _require_creator(connection: Connection, agent: Agent) -> None:
     access = git_access.find(connection, {"gl_repository": project, "user_id": creator})
     container = access.target.container
     level = container.access_level if container else 0
-    if not (
-        access.settings.is_licensed("cluster_image_scanning")
-        and may_admin_vulnerabilities(access.actor.user, level)
-    ):
-        raise Forbidden
+    if not access.settings.is_licensed("cluster_image_scanning"):
+        raise Forbidden().because("cluster_image_scanning is not licensed")
+    if not may_admin_vulnerabilities(access.actor.user, level):
+        raise Forbidden().because("the agent's creator may not report vulnerabilities")
 
 
 def _policies(service: Service, agent: Agent) -> tuple[ScanExecutionPolicy, ...]:
     _require_project(agent)
     with service.database.reading() as connection:
         if not settings.read(connection).is_licensed("security_orchestration_policies"):
-            raise NotFound
+            why = "security_orchestration_policies is not licensed"
+            raise NotFound().because(why)
         return policies.of_project(connection, agent.project_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from internal_api.config import Config
 from internal_api.git_repository import Run
@@ -17,10 +18,10 @@ class Service:
 
     Attributes:
         now: Gives the time, in UTC.
-        run: Runs a program, as `subprocess.run` does.
+        run: Runs git, as `subprocess.run` does; others may be served meanwhile.
     """
 
     config: Config
     database: Database
-    now: Callable[[], datetime]
-    run: Run
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    run: Run = subprocess.run

@@ -90,7 +90,7 @@ class KeyRoute(ABC):
             try:
                 body: object = self.answer(connection, req.context.params)
             except Refused as refusal:
-                body = refusal.body
+                body, req.context.reason = refusal.body, refusal.why
         write_json(resp, 200, body)
 
     @abstractmethod

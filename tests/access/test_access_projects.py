@@ -138,9 +138,9 @@ def test_allowed_means_200_without_message(who: str) -> None:
 @pytest.mark.parametrize(
     ("who", "action", "reason"),
     [
-        ("developer", PUSH, "developer may push"),
-        ("reporter", PUSH, "reporter may not push"),
-        ("non-member", PULL, "non-member may not read 'gnuwget/wget2'"),
+        ("developer", PUSH, "developers may push"),
+        ("reporter", PUSH, "reporters may not push"),
+        ("non-member", PULL, "non-members may not read 'gnuwget/wget2'"),
         ("write deploy key", PULL, "deploy key 11 may download"),
     ],
 )

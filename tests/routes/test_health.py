@@ -11,6 +11,7 @@ from webtest import TestApp
 from internal_api.app import create_app
 from internal_api.config import Config
 from internal_api.repository.database import Database
+from internal_api.resources.service import Service
 from internal_api.secret_files import Secrets
 
 
@@ -55,5 +56,7 @@ def test_file_that_is_no_database_503(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "internal_api.db"
     path.write_bytes(b"no database " * 1000)
     secrets = Secrets(bytes(32), bytes(32))
-    app = TestApp(create_app(Config(data=tmp_path), Database(path), secrets, clock))
+    app = TestApp(
+        create_app(Service(Config(data=tmp_path), Database(path), clock), secrets)
+    )
     assert app.get("/-/readiness", status=503).json == {"status": "failed"}

@@ -21,6 +21,7 @@ from internal_api import seeds
 from internal_api.app import create_app
 from internal_api.config import Config
 from internal_api.repository.database import Database
+from internal_api.resources.service import Service
 from internal_api.secret_files import Secrets
 
 ROUTE = f"{PREFIX}discover"
@@ -376,7 +377,7 @@ def app_with_secret(folder: Path, clock: Clock, content: bytes) -> TestApp:
     database.create()
     seeds.load(database, [seeds.read("demo")])
     secrets = Secrets(content, bytes(32))
-    return TestApp(create_app(Config(data=folder), database, secrets, clock))
+    return TestApp(create_app(Service(Config(data=folder), database, clock), secrets))
 
 
 # ------------------------------------------------------------------ routes

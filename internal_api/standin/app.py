@@ -1,0 +1,150 @@
+"""The control routes as an application beside that of GitLab's routes."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+import falcon
+
+from internal_api.errors import write_json
+from internal_api.params import MalformedRequest
+from internal_api.repository.database import SchemaError
+from internal_api.repository.snapshots import SnapshotError
+from internal_api.resources import standin
+from internal_api.resources.standin import ControlError, Resource, Standin
+from internal_api.standin.board import TooLargeError
+from internal_api.standin.clock import ClockError
+from internal_api.standin.faults import FaultError
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/_standin"
+ROUTES: tuple[tuple[str, type[Resource]], ...] = (
+    ("/v1/reset", standin.Reset),
+    ("/v1/seed", standin.Seed),
+    ("/v1/snapshots", standin.SnapshotNames),
+    ("/v1/snapshots/{name}", standin.Snapshot),
+    ("/v1/snapshots/{name}/restore", standin.Restore),
+    ("/v1/requests", standin.Requests),
+    ("/v1/requests/latest", standin.LatestRequest),
+    ("/v1/requests/count", standin.RequestCount),
+    ("/v1/requests/wait", standin.RequestWait),
+    ("/v1/faults", standin.Faults),
+    ("/v1/clock", standin.Clock),
+)
+# Where a server listens that only this machine reaches; a socket has no address.
+LOCAL_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
+LOCAL_CALLERS = frozenset({"", "127.0.0.1", "::1", "::ffff:127.0.0.1"})
+
+# What says in its text why a request cannot be done.
+BAD_REQUESTS: tuple[type[Exception], ...] = (
+    ClockError,
+    FaultError,
+    MalformedRequest,
+    SchemaError,
+    SnapshotError,
+    TooLargeError,
+)
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Guard:
+    """Lets callers on this machine in, and others with the token.
+
+    Args:
+        token: The token.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        """Refuse strangers, and pages of other sites in a browser.
+
+        Raises:
+            ControlError: It is one of these.
+        """
+        origin = req.get_header("Origin")
+        if origin and urlsplit(origin).netloc != req.netloc:
+            raise ControlError(f"a page of {origin} may not do this", status=403)
+        if not (_is_local(req) or self._has_token(req)):
+            raise ControlError("the control token is missing or wrong", status=401)
+
+    def _has_token(self, req: falcon.Request) -> bool:
+        scheme, _, given = (req.get_header("Authorization") or "").partition(" ")
+        if scheme.lower() != "bearer":
+            given = req.get_param("token") or ""
+        return hmac.compare_digest(given.encode(), self._token)
+
+
+def _is_local(req: falcon.Request) -> bool:
+    caller = req.env.get("REMOTE_ADDR", "")
+    name = req.env.get("SERVER_NAME", "")
+    return caller == "" or (caller in LOCAL_CALLERS and name in LOCAL_NAMES)
+
+
+def create_control_app(root: str, collaborators: Standin) -> Wsgi:
+    """Build the application of the control routes.
+
+    Args:
+        root: The relative URL root.
+        collaborators: What the routes act on.
+    """
+    app = falcon.App(middleware=Guard(collaborators.control.token))
+    app.req_options.strip_url_path_trailing_slash = True
+    app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(falcon.HTTPError, _http_error)
+    app.add_error_handler(ControlError, _control_error)
+    for kind in BAD_REQUESTS:
+        app.add_error_handler(kind, _bad_request)
+    for path, resource in ROUTES:
+        app.add_route(f"{root}{PREFIX}{path}", resource(collaborators))
+    return app
+
+
+def mount(control: Wsgi, app: Wsgi, root: str) -> Wsgi:
+    """One application of both: the control routes win below their prefix."""
+    prefix = f"{root}{PREFIX}"
+
+    def application(
+        environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        is_control = environ["PATH_INFO"].startswith(prefix)
+        return (control if is_control else app)(environ, start_response)
+
+    return application
+
+
+def _control_error(
+    _req: falcon.Request, resp: falcon.Response, error: ControlError, _params: object
+) -> None:
+    write_json(resp, error.status, {"error": str(error)})
+
+
+def _bad_request(
+    _req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
+) -> None:
+    write_json(resp, 400, {"error": str(error) or "malformed request"})
+
+
+def _http_error(
+    _req: falcon.Request,
+    resp: falcon.Response,
+    error: falcon.HTTPError,
+    _params: object,
+) -> None:
+    write_json(resp, error.status_code, {"error": error.title})
+
+
+def _unexpected(
+    req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
+) -> None:
+    logger.error("%s %s", req.method, req.path, exc_info=error)
+    write_json(
+        resp, 500, {"error": "unexpected: the server's standard error says more"}
+    )

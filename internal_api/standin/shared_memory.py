@@ -1,0 +1,50 @@
+"""Memory that the workers of one server share."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import threading
+from types import TracebackType
+
+
+class SharedMemory:
+    """Bytes, all zero at first, for this process and those that fork from it.
+
+    It is a context manager: within, no other process or thread is. Whoever is
+    killed within leaves it open for the others.
+
+    Args:
+        size: In bytes; only what is written takes memory.
+
+    Attributes:
+        view: The bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._file = os.memfd_create("internal-api")
+        os.ftruncate(self._file, size)
+        self.view = mmap.mmap(self._file, size)
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> mmap.mmap:
+        """Wait for the turn; nobody holds it for longer than a copy takes."""
+        self._turn.acquire()
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        return self.view
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let the next one in."""
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
+        self._turn.release()
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.view.close()
+        os.close(self._file)

@@ -1,0 +1,187 @@
+"""The journal of requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standin_api import StandinApi
+
+from internal_api.standin.journal import MOST_ENTRIES, Entry, Filter, Journal, redact
+
+ENTRY = Entry(0.0, "GET", "/", {}, None, None, 200, None, 0.1, None)
+
+
+def test_entry_tells_request_and_answer(api: StandinApi) -> None:
+    """An entry has time, caller, parameters, status, reason, duration and answer."""
+    answer = api.pull()
+    (entry,) = api.get("requests")["requests"]
+    assert entry.pop("milliseconds") > 0
+    assert entry.pop("time").endswith("Z")
+    assert entry.pop("answer")["gl_username"] == answer.json["gl_username"]
+    assert entry == {
+        "id": 1,
+        "method": "POST",
+        "path": "/api/v4/internal/allowed",
+        "parameters": {
+            "key_id": "11",
+            "project": "gnuwget/wget2",
+            "action": "git-upload-pack",
+        },
+        "scheme": "shell JWT",
+        "identity": "key 11",
+        "status": 200,
+        "reason": None,
+    }
+
+
+def test_entry_of_a_refusal_has_the_reason(api: StandinApi) -> None:
+    """What the header of a refusal says is in the journal, too."""
+    answer = api.pull(action="git-receive-pack", changes="_any", key_id="999")
+    (entry,) = api.get("requests")["requests"]
+    assert entry["status"] == answer.status_int
+    assert entry["reason"] == answer.headers["X-Standin-Reason"]
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "secret"),
+    [
+        ("check", {"secret_token": "hush-hush"}, "hush-hush"),
+        ("allowed", {"nested": {"private_token": "hush-hush"}}, "hush-hush"),
+        ("two_factor_manual_otp_check", {"otp_attempt": "123456"}, "123456"),
+        (
+            "personal_access_token",
+            {"key_id": 7, "name": "n", "scopes": ["api"]},
+            "glpat",
+        ),
+        ("lfs_authenticate", {"key_id": 11, "gl_repository": "project-3"}, "eyJ"),
+        ("two_factor_recovery_codes", {"key_id": 7}, 'recovery_codes":["'),
+    ],
+)
+def test_secrets_are_redacted(
+    api: StandinApi, path: str, params: dict[str, Any], secret: str
+) -> None:
+    """No secret that was sent or answered is in the journal."""
+    method = api.api.get if path == "check" else api.api.post_json
+    method(path, params)
+    text = json.dumps(api.get("requests"), separators=(",", ":"))
+    assert secret not in text
+    assert "[REDACTED]" in text
+
+
+def test_control_requests_are_not_journaled(api: StandinApi) -> None:
+    """The journal is about GitLab's routes."""
+    api.get("clock")
+    assert api.get("requests/count") == {"count": 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("", [1, 2, 3]),
+        ("path=/-/health", [1]),
+        ("path=/api/v4/internal/*", [2, 3]),
+        ("method=post", [2]),
+        ("status=401", [3]),
+        ("limit=1", [3]),
+        ("limit=0", []),
+        ("since=1", [2, 3]),
+        ("since=2000-01-01T00:00:00Z", [1, 2, 3]),
+        ("since=2999-01-01T00:00:00+02:00", []),
+        ("method=GET&status=200", [1]),
+    ],
+)
+def test_filters(api: StandinApi, query: str, ids: list[int]) -> None:
+    """Each filter takes what it says, and several together what all of them say."""
+    api.api.app.get("/-/health")
+    api.pull()
+    api.api.app.get("/api/v4/internal/check", status=401)
+    found = api.control("GET", f"requests?{query}").json["requests"]
+    assert [entry["id"] for entry in found] == ids
+
+
+@pytest.mark.parametrize("query", ["status=x", "limit=-1", "since=soon", "since=1e9"])
+def test_filter_that_cannot_be(api: StandinApi, query: str) -> None:
+    """A filter that cannot be read is an error that names it."""
+    answer = api.control("GET", f"requests?{query}")
+    assert answer.status_int == 400
+    assert answer.json["error"].startswith(query.partition("=")[0])
+
+
+def test_latest_count_and_delete(api: StandinApi) -> None:
+    """The last request and the number of them, until they are deleted."""
+    assert api.control("GET", "requests/latest").status_int == 404
+    api.pull()
+    api.api.app.get("/-/health")
+    assert api.get("requests/latest")["path"] == "/-/health"
+    assert api.get("requests/latest", method="POST")["id"] == 1
+    assert api.get("requests/count", status=200) == {"count": 2}
+    assert api.control("DELETE", "requests").status_int == 204
+    assert api.get("requests/count") == {"count": 0}
+    api.pull()
+    assert api.get("requests/latest")["id"] == 3
+
+
+def test_wait_answers_when_it_is_true(api: StandinApi) -> None:
+    """What is there already is not waited for."""
+    api.pull()
+    found = api.get("requests/wait", path="/api/v4/internal/allowed", count=1)
+    assert found["count"] == 1
+    assert found["requests"][0]["id"] == 1
+
+
+def test_wait_times_out(api: StandinApi) -> None:
+    """When the time is over the answer is 504, with what there is."""
+    api.pull()
+    answer = api.control("GET", "requests/wait?count=2&timeout=0.01")
+    assert (answer.status_int, answer.json["count"]) == (504, 1)
+
+
+def test_the_last_thousand_stay() -> None:
+    """The oldest entry gives way to the newest."""
+    journal = Journal()
+    for number in range(MOST_ENTRIES + 5):
+        journal.record(ENTRY._replace(status=number))
+    entries = list(journal.find(Filter()))
+    assert [number for number, _ in entries] == list(range(6, MOST_ENTRIES + 6))
+    assert [entry.status for _, entry in entries] == list(range(5, MOST_ENTRIES + 5))
+    journal.close()
+
+
+TEXTS = st.text(max_size=6).map(lambda text: text * 4000)
+
+
+@given(
+    st.lists(
+        st.tuples(TEXTS, st.dictionaries(st.text(), TEXTS | st.integers()), TEXTS),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_any_request_fits(requests: list[tuple[str, dict[str, Any], str]]) -> None:
+    """Entries of any size and any characters are kept, and spoil no other one."""
+    journal = Journal()
+    for path, parameters, reason in requests:
+        entry = ENTRY._replace(path=path, parameters=parameters, reason=reason)
+        journal.record(entry)
+    assert len(list(journal.find(Filter()))) == len(requests)
+    journal.close()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_redact_hides_nothing_else(value: object) -> None:
+    """Only values of secret names are hidden, at any depth."""
+    secret = {"secret_token": "hush", "list": [value, {"password": ["hush"]}]}
+    assert "hush" not in json.dumps(redact(secret), default=str).replace(
+        json.dumps(value), ""
+    ) or "hush" in json.dumps(value)
+    plain = {"name": "x", "n": 1}
+    assert redact(plain) == plain
