@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import ssl
 import subprocess
 import time
@@ -46,6 +47,8 @@ MOST_CONNECTIONS = 50_000
 # What a worker may open besides its clients.
 OTHER_FILES = 256
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes unnamed files there
+
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 Settings = dict[str, object]
 
@@ -116,7 +119,7 @@ def serve(config: Config, options: Options) -> None:
             | {
                 # The workers share an application, but no database in memory.
                 "preload_app": not options.memory,
-                "post_worker_init": partial(_announce, news, options.ready_file),
+                "post_worker_init": partial(_begin, news, options.ready_file),
             },
             lambda: create_app(
                 Service(config, open_database(), run=run), secrets, control
@@ -153,6 +156,18 @@ class Server(BaseApplication):
 
 class Master(Arbiter):
     """gunicorn's master over sockets that are not its own."""
+
+    def spawn_worker(self) -> int:
+        """Start a worker; signals wait until it listens for them.
+
+        One that came between would be lost, and the worker stay until it is killed.
+        """
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            pid: int = super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        return pid
 
     def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's
         """Stop the workers; whoever made the sockets' files removes them."""
@@ -295,8 +310,9 @@ def _context_class(options: Options) -> type[ssl.SSLContext]:
     return SSLContext
 
 
-def _announce(news: Announcement, ready_file: str | None, worker: Any) -> None:
-    """Tell people and programs, once, when the first worker is ready."""
+def _begin(news: Announcement, ready_file: str | None, worker: Any) -> None:
+    """Take the signals that waited; the first worker tells people and programs."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     if worker.age > 1:
         return
     if ready_file:

@@ -384,6 +384,15 @@ def test_sigterm_waits_for_nobody_who_sits(serve: Serve) -> None:
     assert "Traceback" not in server.stderr
 
 
+def test_sigterm_right_after_the_start(serve: Serve) -> None:
+    """A worker that is still starting ends too, and at once."""
+    for _ in range(5):
+        server = serve("--workers", 16)
+        server.process.terminate()
+        # Half of the time that running requests would get.
+        assert server.process.wait(15) == 0
+
+
 def test_interrupt_ends_it(serve: Serve) -> None:
     """Ctrl-C ends all of its processes, without a traceback."""
     server = serve()
