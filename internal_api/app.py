@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 import falcon
@@ -35,6 +38,7 @@ from internal_api.resources.standin import Standin
 from internal_api.secret_files import Secrets
 from internal_api.standin.app import Wsgi, create_control_app, mount
 from internal_api.standin.control import Control
+from internal_api.standin.faults import Rule
 from internal_api.standin.middleware import FaultInjector, Recorder
 
 KAS = "/api/v4/internal/kubernetes"
@@ -76,6 +80,41 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     ("/-/liveness", health.Liveness),
     ("/-/readiness", health.Readiness),
 )
+
+
+class Context:
+    """What is known of a request; each attribute is set by whoever learns it.
+
+    Attributes:
+        start: When it came, by the clock that measures times, in seconds.
+        params: Its parameters, from query and body.
+        body: Its body as it came.
+        refusal: What an existing route refuses about it.
+        scheme: How the caller authenticated.
+        identity: Who the caller is, if that is more than the scheme says.
+        reason: Why it is refused.
+        fault: The fault that acts on it.
+    """
+
+    params: Mapping[str, Any] = MappingProxyType({})
+    body = b""
+    refusal: Exception | None = None
+    scheme: str | None = None
+    identity: str | None = None
+    reason: str | None = None
+    fault: Rule | None = None
+    # What authentication finds.
+    agent: Any = None
+    job: Any = None
+
+    def __init__(self) -> None:
+        self.start = perf_counter()
+
+
+class Request(falcon.Request):
+    """A request with such a context."""
+
+    context_type = Context
 
 
 class Response(falcon.Response):
@@ -139,7 +178,7 @@ def create_app(
         Scheme.JOB_TOKEN: JobToken(database).authenticate,
     }
     gate, router = Gate(), Router()
-    app = falcon.App(router=router, response_type=Response)
+    app = falcon.App(router=router, request_type=Request, response_type=Response)
     if control:
         app.add_middleware(Recorder(control))
     app.add_middleware(gate)

@@ -95,7 +95,9 @@ class Board(Generic[Document]):
         version, size = _HEADER.unpack_from(self._view)
         if version != self._version:
             text = self._view[_start(version) : _start(version) + size]
-            self._document = msgspec.json.decode(text, type=type(self._empty))
+            document = msgspec.json.decode(text, type=type(self._empty))
+            # The same object: others tell by that, at no cost.
+            self._document = self._empty if document == self._empty else document
             self._version = version
 
 

@@ -44,6 +44,9 @@ class Setting(msgspec.Struct, frozen=True):
     frozen_at: datetime | None = None
 
 
+REAL = Setting()
+
+
 class Clock:
     """A clock that all workers share.
 
@@ -53,11 +56,13 @@ class Clock:
 
     def __init__(self, real: Callable[[], datetime]) -> None:
         self._real = real
-        self._board = Board(Setting())
+        self._board = Board(REAL)
 
     def __call__(self) -> datetime:
         """The service's time, in UTC."""
         setting = self._board.read()
+        if setting is REAL:
+            return self._real()
         if setting.frozen_at:
             return setting.frozen_at
         return self._real() + timedelta(seconds=setting.offset_s)

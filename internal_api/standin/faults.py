@@ -76,6 +76,10 @@ class Faults:
     def __init__(self) -> None:
         self._board = Board(Rules())
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._board.read().rules)
+
     def set(self, rules: tuple[Rule, ...]) -> None:
         """Replace the rules; they start to count anew.
 

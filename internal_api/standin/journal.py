@@ -16,7 +16,7 @@ from internal_api.standin.shared_memory import SharedMemory
 
 MOST_ENTRIES = 1000
 # What an entry may take; only what is written takes memory.
-ENTRY_BYTES = 1 << 14
+ENTRY_BYTES = (1 << 14) + 192
 REDACTED = "[REDACTED]"
 
 _HEADER = struct.Struct("<QQ")

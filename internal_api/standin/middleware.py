@@ -21,6 +21,7 @@ REASON_HEADER = "X-Standin-Reason"
 LONGEST_REASON = 1000
 # Of an answer, the journal keeps so much.
 MOST_ANSWER_BYTES = 1 << 13
+_JSON_STARTS = frozenset({b"{", b"["})
 # The first status that refuses.
 REFUSAL = 400
 
@@ -34,13 +35,6 @@ class Recorder:
 
     def __init__(self, control: Control) -> None:
         self._journal = control.journal
-
-    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        """Take the time."""
-        context = req.context
-        context.start = time.perf_counter()
-        context.scheme = context.identity = context.reason = context.fault = None
-        context.params = {}
 
     def process_response(
         self,
@@ -68,7 +62,7 @@ class Recorder:
             None if rule and rule.drop else status,
             reason,
             round(elapsed_s * 1000, 3),
-            _answer(resp),
+            _answer(resp.data, rule),
         )
         self._journal.record(entry)
         if rule and rule.truncate is not None and resp.data:
@@ -90,6 +84,8 @@ class FaultInjector:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Wait, answer, or hang up, if a rule says so."""
+        if not self._faults:
+            return
         path = req.path.removeprefix(self._root)
         rule = self._faults.find(req.method, path, req.context.params)
         if rule is None:
@@ -142,13 +138,11 @@ def _hang_up(beginning: bytes) -> Iterator[bytes]:
     raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
-def _answer(resp: falcon.Response) -> Any:
-    """The body as the journal keeps it; JSON as it is, without reading it."""
-    body = resp.data
+def _answer(body: bytes | None, rule: Rule | None) -> Any:
+    """The body as the journal keeps it: our own JSON as it is, without reading it."""
     if body is None:
         return None
-    is_json = resp.content_type in {None, falcon.MEDIA_JSON}
-    if is_json and len(body) <= MOST_ANSWER_BYTES:
+    if rule is None and body[:1] in _JSON_STARTS and len(body) <= MOST_ANSWER_BYTES:
         return msgspec.Raw(body)
     return body[:MOST_ANSWER_BYTES].decode(errors="replace")
 
