@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 import falcon
-from falcon.routing import CompiledRouter
 
 from internal_api.auth import (
     AgentToken,
@@ -35,6 +34,7 @@ from internal_api.resources import (
 )
 from internal_api.resources.service import Service
 from internal_api.resources.standin import Standin
+from internal_api.routing import Router
 from internal_api.secret_files import Secrets
 from internal_api.standin.app import Wsgi, create_control_app, mount
 from internal_api.standin.control import Control
@@ -124,23 +124,6 @@ class Response(falcon.Response):
         super().__init__(options)
         self._headers["x-frame-options"] = "SAMEORIGIN"
         self._headers["x-content-type-options"] = "nosniff"
-
-
-class Router(CompiledRouter):
-    """Maps verbs as Grape does: HEAD is answered where GET is, OPTIONS names them."""
-
-    def map_http_methods(self, resource: object, **kwargs: Any) -> dict[str, Any]:
-        """Map verbs to responders."""
-        methods: dict[str, Any] = dict(super().map_http_methods(resource, **kwargs))
-        if "GET" in methods:
-            methods["HEAD"] = methods["GET"]
-        allowed = ", ".join(["OPTIONS", *methods])
-
-        def on_options(_req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
-            resp.status = 204
-            resp.set_header("Allow", allowed)
-
-        return methods | {"OPTIONS": on_options}
 
 
 def create_app(
