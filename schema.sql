@@ -395,17 +395,54 @@ CREATE TABLE ci_builds (
 
 CREATE TABLE gitlab_subscriptions (
     namespace_id INTEGER PRIMARY KEY REFERENCES namespaces (id),
-    plan_code TEXT,
+    plan_code TEXT,                                         -- GitLab: hosted_plan_id; null: no plan
     seats INTEGER NOT NULL DEFAULT 0,
-    seats_in_use INTEGER NOT NULL DEFAULT 0,
-    max_seats_used INTEGER NOT NULL DEFAULT 0,
+    seats_in_use INTEGER NOT NULL DEFAULT 0,                -- as counted last
+    max_seats_used INTEGER DEFAULT 0,
     seats_owed INTEGER NOT NULL DEFAULT 0,
     start_date TEXT NOT NULL,
     end_date TEXT,
     trial INTEGER NOT NULL DEFAULT 0 CHECK (trial IN (0, 1)),
     trial_starts_on TEXT,
     trial_ends_on TEXT,
+    trial_extension_type INTEGER CHECK (trial_extension_type IN (1, 2)), -- 1 extended, 2 reactivated
+    auto_renew INTEGER CHECK (auto_renew IN (0, 1)),
+    max_seats_used_changed_at TEXT,
+    updated_at TEXT
+);
+
+-- What a subscription was before an update.
+CREATE TABLE gitlab_subscription_histories (
+    id INTEGER PRIMARY KEY,
+    namespace_id INTEGER NOT NULL REFERENCES namespaces (id),
+    created_at TEXT NOT NULL,                               -- when it was updated
+    plan_code TEXT,
+    seats INTEGER NOT NULL DEFAULT 0,
+    max_seats_used INTEGER DEFAULT 0,
+    start_date TEXT NOT NULL,
+    end_date TEXT,
+    trial INTEGER NOT NULL DEFAULT 0 CHECK (trial IN (0, 1)),
+    trial_starts_on TEXT,
+    trial_ends_on TEXT,
+    trial_extension_type INTEGER CHECK (trial_extension_type IN (1, 2)),
     auto_renew INTEGER CHECK (auto_renew IN (0, 1))
+);
+CREATE INDEX index_gitlab_subscription_histories_on_namespace_id
+    ON gitlab_subscription_histories (namespace_id);
+
+CREATE TABLE subscription_add_on_purchases (
+    namespace_id INTEGER NOT NULL REFERENCES namespaces (id),
+    add_on TEXT NOT NULL CHECK (add_on <> ''),              -- its name; GitLab: subscription_add_on_id
+    quantity INTEGER NOT NULL CHECK (quantity >= 1),
+    expires_on TEXT NOT NULL,                               -- date
+    purchase_xid TEXT NOT NULL CHECK (length(purchase_xid) BETWEEN 1 AND 255),
+    PRIMARY KEY (namespace_id, add_on)
+) WITHOUT ROWID;
+
+CREATE TABLE namespaces_storage_limit_exclusions (
+    id INTEGER PRIMARY KEY,
+    namespace_id INTEGER NOT NULL UNIQUE REFERENCES namespaces (id),
+    reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 255)
 );
 
 CREATE TABLE ci_minutes_additional_packs (

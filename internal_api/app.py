@@ -15,6 +15,7 @@ from internal_api.auth import (
     AgentToken,
     JobToken,
     KasSecret,
+    PersonalAccessTokens,
     Scheme,
     ShellSecret,
     authenticate_nobody,
@@ -23,6 +24,7 @@ from internal_api.errors import Gone, add_error_handlers
 from internal_api.middleware import Authenticate, Gate
 from internal_api.repository.snapshots import Snapshots
 from internal_api.resources import (
+    add_on_purchases,
     error_tracking,
     git,
     health,
@@ -30,6 +32,10 @@ from internal_api.resources import (
     kubernetes,
     kubernetes_access,
     kubernetes_modules,
+    minutes,
+    reconciliations,
+    storage_limit_exclusions,
+    subscriptions,
     users,
 )
 from internal_api.resources.service import Service
@@ -43,6 +49,7 @@ from internal_api.standin.middleware import FaultInjector, Recorder
 
 KAS = "/api/v4/internal/kubernetes"
 STARBOARD = f"{KAS}/modules/starboard_vulnerability"
+NAMESPACE = "/api/v4/namespaces/{namespace}"
 # In the order of GitLab's documentation, then what it does not name.
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     ("/api/v4/internal/allowed", git.Allowed),
@@ -63,6 +70,13 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (f"{STARBOARD}/scan_result", kubernetes_modules.ScanResult),
     (f"{STARBOARD}/scan_execution_policies", kubernetes_modules.ScanExecutionPolicies),
     (f"{STARBOARD}/policies_configuration", kubernetes_modules.PoliciesConfiguration),
+    (f"{NAMESPACE}/gitlab_subscription", subscriptions.Subscription),
+    (f"{NAMESPACE}/minutes", minutes.Minutes),
+    (f"{NAMESPACE}/minutes/move/{{target}}", minutes.MoveMinutes),
+    (
+        "/api/v4/internal/upcoming_reconciliations",
+        reconciliations.UpcomingReconciliations,
+    ),
     ("/api/v4/internal/two_factor_config", users.TwoFactorConfig),
     ("/api/v4/internal/two_factor_otp_check", users.ManualOtpCheck),
     ("/api/v4/internal/two_factor_manual_otp_check", users.ManualOtpCheck),
@@ -76,6 +90,18 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (f"{KAS}/agent_events", kubernetes.AgentEvents),
     (f"{KAS}/authorize_proxy_user", kubernetes_access.AuthorizeProxyUser),
     ("/api/v4/job/allowed_agents", kubernetes_access.AllowedAgents),
+    (
+        f"{NAMESPACE}/subscription_add_on_purchase/{{add_on_name}}",
+        add_on_purchases.AddOnPurchase,
+    ),
+    (
+        "/api/v4/namespaces/storage/limit_exclusions",
+        storage_limit_exclusions.StorageLimitExclusions,
+    ),
+    (
+        f"{NAMESPACE}/storage/limit_exclusion",
+        storage_limit_exclusions.StorageLimitExclusion,
+    ),
     ("/-/health", health.Health),
     ("/-/liveness", health.Liveness),
     ("/-/readiness", health.Readiness),
@@ -106,6 +132,7 @@ class Context:
     # What authentication finds.
     agent: Any = None
     job: Any = None
+    user: Any = None
 
     def __init__(self) -> None:
         self.start = perf_counter()
@@ -151,6 +178,7 @@ def create_app(
         clock=clock,
     )
     kas = KasSecret(secrets.kas, clock)
+    tokens = PersonalAccessTokens(database, service.now)
     schemes: dict[Scheme, Authenticate] = {
         Scheme.NONE: authenticate_nobody,
         Scheme.SHELL: shell.authenticate,
@@ -159,6 +187,9 @@ def create_app(
         Scheme.KAS: kas.authenticate,
         Scheme.KAS_AGENT: AgentToken(kas, database, service.now).authenticate,
         Scheme.JOB_TOKEN: JobToken(database).authenticate,
+        Scheme.USER: tokens.authenticate,
+        Scheme.ADMIN: tokens.authenticate_admin,
+        Scheme.GITLAB_COM_ADMIN: tokens.authenticate_gitlab_com_admin,
     }
     gate, router = Gate(), Router()
     app = falcon.App(router=router, request_type=Request, response_type=Response)

@@ -2,7 +2,7 @@
 
 Source: `lib/api/helpers.rb` (`authenticate_by_gitlab_shell_token!`),
 `lib/gitlab/shell.rb`, `lib/json_web_token/hmac_token.rb`, `lib/gitlab/kas.rb` and
-`lib/gitlab/auth/auth_finders.rb` (`cluster_agent_token_from_authorization_token`).
+`lib/gitlab/auth/auth_finders.rb`, `lib/api/api_guard.rb`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import falcon
 import msgspec
 
-from internal_api.errors import Forbidden, KasUnauthorized, Unauthorized
+from internal_api.access.users import denial
+from internal_api.errors import (
+    Forbidden,
+    InsufficientScope,
+    InvalidToken,
+    KasUnauthorized,
+    Unauthorized,
+)
 from internal_api.params import to_text
-from internal_api.repository import agents, ci_jobs
+from internal_api.repository import agents, ci_jobs, settings, users
 from internal_api.repository.database import Database
+from internal_api.repository.users import UsedAccessToken
 
 if TYPE_CHECKING:
     from jwt import PyJWS
@@ -37,10 +45,15 @@ KAS_ISSUER = "gitlab-kas"
 KAS_AUDIENCE = "gitlab"
 AGENT_HEADER = "HTTP_GITLAB_AGENTK_API_REQUEST"
 JOB_HEADER = "HTTP_JOB_TOKEN"
+PRIVATE_TOKEN_HEADER = "HTTP_PRIVATE_TOKEN"  # noqa: S105 - a name
+# In the examples of the documentation; GitLab itself does not look at it.
+TOKEN_HEADER = "HTTP_TOKEN"  # noqa: S105 - a name
+READ_METHODS = frozenset({"GET", "HEAD"})
 # A client repeats its token on every call within a second.
 REMEMBERED_TOKENS = 1024
 
 _AUTHORIZATION = re.compile(r"(?:Bearer|Token)\s+(.+)")
+_BEARER = re.compile(r"Bearer (.*)", re.IGNORECASE)
 
 Claims = Mapping[str, Any]
 
@@ -55,6 +68,9 @@ class Scheme(Enum):
     KAS = "kas JWT"
     KAS_AGENT = "kas JWT and agent token"
     JOB_TOKEN = "CI job token"  # noqa: S105 - a name
+    USER = "personal access token"
+    ADMIN = "admin token"
+    GITLAB_COM_ADMIN = "admin token, on GitLab.com"
 
 
 def authenticate_nobody(_req: falcon.Request) -> None:
@@ -397,3 +413,118 @@ class JobToken:
             raise Unauthorized().because("no running job has this token")
         context = req.context
         context.scheme, context.identity = Scheme.JOB_TOKEN.value, f"job {job.id}"
+
+
+class PersonalAccessTokens:
+    """The personal access tokens of users.
+
+    Args:
+        database: Holds them.
+        now: Gives the time, in UTC.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def authenticate(self, req: falcon.Request) -> None:
+        """Find the user, into `req.context.user`, and note that the token is used.
+
+        Raises:
+            Unauthorized: There is no token, or nobody has it.
+            InvalidToken: It has expired or was revoked.
+            InsufficientScope: It is not for this kind of request.
+            Forbidden: The user may not use GitLab.
+        """
+        secret, now = _private_token(req), self._now()
+        if not secret:
+            raise Unauthorized().because("no personal access token")
+        with self._database.reading() as connection:
+            token = users.find_personal_access_token(connection, secret)
+            if token is None:
+                raise Unauthorized().because("unknown personal access token")
+            user = users.find(connection, token.user_id)
+            external_url = settings.read(connection).instance.external_url
+        scopes = ("api", "read_api") if req.method in READ_METHODS else ("api",)
+        check_access_token(token, now, *scopes)
+        if users.token_use_is_stale(token, now):
+            with self._database.writing() as connection:
+                users.record_token_use(connection, token, now)
+        if reason := denial(user, external_url):
+            raise Forbidden(reason)
+        context = req.context
+        context.user = user
+        context.scheme, context.identity = Scheme.USER.value, user.username
+
+    def authenticate_admin(self, req: falcon.Request) -> None:
+        """Find the user, who must be an admin.
+
+        Raises:
+            ApiError: As of any user.
+            Forbidden: It is no admin.
+        """
+        self.authenticate(req)
+        require_admin(req)
+
+    def authenticate_gitlab_com_admin(self, req: falcon.Request) -> None:
+        """Find the admin, but only where the instance is GitLab.com.
+
+        Raises:
+            Forbidden: It is another instance, or no admin.
+            ApiError: As of any user.
+        """
+        with self._database.reading() as connection:
+            is_gitlab_com = settings.read(connection).gitlab_com
+        if not is_gitlab_com:
+            raise Forbidden("This API is gitlab.com only!")
+        self.authenticate_admin(req)
+
+
+def require_admin(req: falcon.Request) -> None:
+    """Refuse whoever was authenticated and is no admin.
+
+    Raises:
+        Forbidden: It is no admin.
+    """
+    user = req.context.user
+    if not user.admin:
+        raise Forbidden().because(f"{user.username} is no admin")
+
+
+def check_access_token(token: UsedAccessToken, now: datetime, *scopes: str) -> None:
+    """Refuse a token that is void, or for something else.
+
+    Args:
+        token: What was presented.
+        now: The time, in UTC.
+        scopes: Of which it needs one.
+
+    Raises:
+        InvalidToken: It has expired or was revoked.
+        InsufficientScope: It has none of the scopes.
+
+    Source: `app/services/access_token_validation_service.rb`.
+    """
+    if token.expires_at and token.expires_at <= now.date().isoformat():
+        raise InvalidToken(
+            "Token is expired. You can either do re-authorization or token refresh."
+        )
+    if token.revoked:
+        raise InvalidToken("Token was revoked. You have to re-authorize from the user.")
+    if not set(scopes) & set(token.scopes):
+        raise InsufficientScope(" ".join(scopes))
+
+
+def _private_token(req: falcon.Request) -> str | None:
+    """The first token of those that are there, in the order of GitLab's finders."""
+    env, params = req.env, req.context.params
+    bearer = _BEARER.fullmatch(env.get("HTTP_AUTHORIZATION", ""))
+    found = (
+        params.get("private_token"),
+        env.get(PRIVATE_TOKEN_HEADER),
+        params.get("access_token"),
+        bearer and bearer[1],
+        params.get("bearer_token"),
+        env.get(TOKEN_HEADER),
+    )
+    return next(filter(None, map(to_text, found)), None)

@@ -172,6 +172,26 @@ def export(data: Path) -> None:
         click.echo(seeds.export(database), nl=False)
 
 
+@cli.group()
+def seats() -> None:
+    """The seats of subscriptions."""
+
+
+@seats.command()
+@_data
+def refresh(data: Path) -> None:
+    """Count the seats in use, as GitLab does every day."""
+    from internal_api.instance import opened  # noqa: PLC0415
+    from internal_api.seats import refresh as refresh_seats  # noqa: PLC0415
+
+    config = Config(data)
+    # To open it would make it.
+    config.database_path.stat()
+    with opened(config) as database:
+        count = refresh_seats(database)
+    click.echo(f"Refreshed {count} subscription{'' if count == 1 else 's'}")
+
+
 @cli.command()
 @click.argument("url")
 @_option(

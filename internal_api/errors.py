@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import falcon
@@ -64,6 +65,15 @@ class InvalidParameters(ApiError):
 
     def __init__(self, messages: str) -> None:
         super().__init__({"error": messages})
+
+
+class InvalidRecord(ApiError):
+    """`render_validation_error!`: what a model says of its attributes, by name."""
+
+    status = 400
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        super().__init__({"message": errors})
 
 
 class Unauthorized(ApiError):

@@ -24,6 +24,7 @@ from internal_api.seed_values import (
     Url,
     Username,
 )
+from internal_api.subscription import AddOn, TrialExtensionType
 
 _LARGEST_INTEGER = 2**63 - 1  # in SQLite
 _LARGEST_ID = 2**53  # in JSON; leaves room to count up from
@@ -33,7 +34,9 @@ Maybe: TypeAlias = T | UnsetType
 Id = Annotated[int, Meta(ge=1, le=_LARGEST_ID)]
 Count = Annotated[int, Meta(ge=0, le=_LARGEST_INTEGER)]
 Integer = Annotated[int, Meta(ge=-_LARGEST_INTEGER - 1, le=_LARGEST_INTEGER)]
+Int4 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # what GitLab's column holds
 Name = Annotated[str, Meta(min_length=1)]
+ShortText = Annotated[str, Meta(min_length=1, max_length=255)]
 PurchaseXid = Annotated[str, Meta(min_length=1, max_length=32)]
 
 Role = Literal["guest", "reporter", "developer", "maintainer", "owner"]
@@ -342,16 +345,47 @@ class Subscription(Entry, kw_only=True):
 
     namespace: str
     plan_code: Maybe[str | None] = UNSET
-    seats: Maybe[Integer] = UNSET
-    seats_in_use: Maybe[Integer] = UNSET
-    max_seats_used: Maybe[Integer] = UNSET
-    seats_owed: Maybe[Integer] = UNSET
+    seats: Maybe[Int4] = UNSET
+    seats_in_use: Maybe[Int4] = UNSET
+    max_seats_used: Maybe[Int4 | None] = UNSET
+    seats_owed: Maybe[Int4] = UNSET
     start_date: Date
     end_date: Maybe[Date | None] = UNSET
     trial: Maybe[bool] = UNSET
     trial_starts_on: Maybe[Date | None] = UNSET
     trial_ends_on: Maybe[Date | None] = UNSET
+    trial_extension_type: Maybe[TrialExtensionType | None] = UNSET
     auto_renew: Maybe[bool | None] = UNSET
+    max_seats_used_changed_at: Maybe[Time | None] = UNSET
+    updated_at: Maybe[Time | None] = UNSET
+
+
+class SubscriptionHistory(Entry, kw_only=True):
+    """What a subscription was before an update, and when that was."""
+
+    id: Maybe[Id] = UNSET
+    namespace: str
+    created_at: Time
+    plan_code: Maybe[str | None] = UNSET
+    seats: Maybe[Int4] = UNSET
+    max_seats_used: Maybe[Int4 | None] = UNSET
+    start_date: Date
+    end_date: Maybe[Date | None] = UNSET
+    trial: Maybe[bool] = UNSET
+    trial_starts_on: Maybe[Date | None] = UNSET
+    trial_ends_on: Maybe[Date | None] = UNSET
+    trial_extension_type: Maybe[TrialExtensionType | None] = UNSET
+    auto_renew: Maybe[bool | None] = UNSET
+
+
+class SubscriptionAddOnPurchase(Entry, kw_only=True):
+    """An add-on that a namespace has."""
+
+    namespace: str
+    add_on: AddOn
+    quantity: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    expires_on: Date
+    purchase_xid: ShortText
 
 
 class MinutesPack(Entry, kw_only=True):
@@ -359,9 +393,17 @@ class MinutesPack(Entry, kw_only=True):
 
     id: Maybe[Id] = UNSET
     namespace: str
-    number_of_minutes: Integer
+    number_of_minutes: Int4
     expires_at: Date
     purchase_xid: PurchaseXid
+
+
+class StorageLimitExclusion(Entry, kw_only=True):
+    """Why the limit of storage does not hold for a namespace."""
+
+    id: Maybe[Id] = UNSET
+    namespace: str
+    reason: ShortText
 
 
 class UpcomingReconciliation(Entry, kw_only=True):
@@ -477,7 +519,10 @@ class Document(Entry, kw_only=True):
     snippets: list[Snippet] = []
     agents: list[Agent] = []
     subscriptions: list[Subscription] = []
+    subscription_histories: list[SubscriptionHistory] = []
+    subscription_add_on_purchases: list[SubscriptionAddOnPurchase] = []
     minutes_packs: list[MinutesPack] = []
+    storage_limit_exclusions: list[StorageLimitExclusion] = []
     upcoming_reconciliations: list[UpcomingReconciliation] = []
     scim_identities: list[ScimIdentity] = []
     ci_jobs: list[CiJob] = []

@@ -23,6 +23,7 @@ from internal_api.standin.control import Control
 SHELL_SECRET = b"shell-secret-of-the-tests-0123456789abcdef"
 KAS_SECRET = bytes(range(32))
 AGENT_TOKEN = "demo-agent-token"
+ADMIN_TOKEN = "demo-admin-token"
 PREFIX = "/api/v4/internal/"
 
 

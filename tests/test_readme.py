@@ -21,7 +21,9 @@ import click
 import msgspec
 import pytest
 import yaml
+from api import ADMIN_TOKEN
 from click.testing import CliRunner
+from commands import all_commands
 
 from internal_api import seeds
 from internal_api.cli import cli
@@ -212,9 +214,9 @@ def _options(command: click.Command) -> list[click.Option]:
     return [param for param in command.params if isinstance(param, click.Option)]
 
 
-def _usage(command: click.Command) -> str:
+def _usage(name: str, command: click.Command) -> str:
     """How a command is called, but for its options."""
-    words = ["internal-api", str(command.name)]
+    words = ["internal-api", name]
     for param in command.params:
         if isinstance(param, click.Argument):
             choices = "|".join(getattr(param.type, "choices", ()))
@@ -225,7 +227,7 @@ def _usage(command: click.Command) -> str:
 def test_commands_are_in_the_table() -> None:
     """The table of commands has every command, its argument and its options."""
     rows = {_code(usage): options for usage, _does, options in _table("command")}
-    commands = {_usage(command): command for command in cli.commands.values()}
+    commands = {_usage(name, each): each for name, each in all_commands(cli).items()}
     assert rows.keys() == commands.keys()
     for usage, command in commands.items():
         if command.name != "serve":
@@ -276,7 +278,7 @@ def test_control_routes_are_in_the_table() -> None:
 
 @pytest.mark.parametrize("follow", FOLLOW)
 def test_follow_decides_as_in_the_table(follow: str, make_api: MakeApi) -> None:
-    """What `--follow` is said to decide, it decides; the rest is not served yet."""
+    """What `--follow` is said to decide, it decides."""
     column = 1 + FOLLOW.index(follow)
     said = {row[0]: _code(row[column]) for row in _table("point")}
     api = make_api(follow=follow)
@@ -290,7 +292,14 @@ def test_follow_decides_as_in_the_table(follow: str, make_api: MakeApi) -> None:
     assert allowed.json["git_config_options"] == options
     answers = {answer.get("message", "work") for answer in (token, codes)}
     assert answers == {said.pop(by_user_id)}
-    assert all(point.endswith("(not served yet)") for point in said)
+    headers = {"PRIVATE-TOKEN": ADMIN_TOKEN}
+    url = "/api/v4/namespaces/1234/gitlab_subscription"
+    query = "start_date=2022-01-01&plan_code=premium&seats=1"
+    plan = api.app.post(url, query, headers=headers).json["plan"]
+    assert plan["name"] == said.pop("subscription: `plan.name`")
+    upgradable = json.loads(said.pop("subscription: `plan.upgradable`"))
+    assert plan["upgradable"] is upgradable
+    assert not said
 
 
 def test_variables_of_the_wsgi_application() -> None:

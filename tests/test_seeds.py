@@ -239,9 +239,44 @@ RICH: dict[str, Any] = {
             "auto_renew": False,
             "trial_starts_on": "2020-07-01",
             "trial_ends_on": "2020-07-14",
+            "trial_extension_type": 1,
+            "max_seats_used_changed_at": "2021-01-01T00:00:00Z",
+            "updated_at": "2021-02-01T00:00:00Z",
         },
-        {"namespace": "bob", "start_date": "2020-07-15"},
+        {"namespace": "bob", "start_date": "2020-07-15", "max_seats_used": None},
     ],
+    "subscription_histories": [
+        {
+            "id": 3,
+            "namespace": "top",
+            "created_at": "2021-01-01T00:00:00Z",
+            "plan_code": "free",
+            "seats": 40,
+            "max_seats_used": 41,
+            "start_date": "2019-07-15",
+            "end_date": "2020-07-15",
+            "trial": True,
+            "auto_renew": True,
+            "trial_starts_on": "2019-07-01",
+            "trial_ends_on": "2019-07-14",
+            "trial_extension_type": 2,
+        },
+        {
+            "namespace": "top",
+            "created_at": "2021-01-01T00:00:00Z",
+            "start_date": "2019-07-15",
+        },
+    ],
+    "subscription_add_on_purchases": [
+        {
+            "namespace": "top",
+            "add_on": "code_suggestions",
+            "quantity": 10,
+            "expires_on": "2024-07-15",
+            "purchase_xid": "S-A00000001",
+        }
+    ],
+    "storage_limit_exclusions": [{"id": 5, "namespace": "top", "reason": "a reason"}],
     "minutes_packs": [
         {
             "id": 2,
@@ -795,6 +830,13 @@ DOG = {"full_path": "a/b"}
 AGENT = {"name": "x", "project": "a/b"}
 JOB = {"token": "t", "user": "ann", "project": "a/b", "pipeline_id": 1}
 PACK = {"namespace": "a", "number_of_minutes": 1, "expires_at": "2022-01-01"}
+ADD_ON = {
+    "namespace": "a",
+    "add_on": "duo_enterprise",
+    "quantity": 1,
+    "expires_on": "2022-01-01",
+    "purchase_xid": "x",
+}
 IDENTITY = {"group": "a", "user": "ann", "extern_uid": "1"}
 WORLD = {"users": [ANN], "projects": [DOG], "agents": [AGENT]}
 TOKEN = {"name": "n", "token": "t"}
@@ -1218,6 +1260,16 @@ MISTAKES: list[tuple[object, str, str]] = [
     (
         changed(minutes_packs=[PACK | {"purchase_xid": "x"}] * 2),
         "minutes_packs[1].purchase_xid",
+        "named twice",
+    ),
+    (
+        changed(subscription_add_on_purchases=[ADD_ON] * 2),
+        "subscription_add_on_purchases[1]",
+        "named twice",
+    ),
+    (
+        changed(storage_limit_exclusions=[{"namespace": "a", "reason": "x"}] * 2),
+        "storage_limit_exclusions[1].namespace",
         "named twice",
     ),
     (changed(scim_identities=[IDENTITY] * 2), "scim_identities[1]", "named twice"),

@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     rate_limit_per_minute: int
     merge_request_links: int
     environment: str
+    gitlab_com: int
     licensed_features: Literal["all"] | list[str]
     db_key_base: str
     instance: Instance

@@ -18,12 +18,10 @@ from internal_api.access.levels import DEVELOPER, ROLES
 from internal_api.access.refs import matches
 from internal_api.access.users import denial
 from internal_api.access.values import User
-from internal_api.auth import Scheme
+from internal_api.auth import Scheme, check_access_token
 from internal_api.errors import (
     BadRequest,
     Forbidden,
-    InsufficientScope,
-    InvalidToken,
     RecordNotFound,
     Unauthorized,
     write_json,
@@ -187,16 +185,7 @@ class AuthorizeProxyUser:
         if token is None:
             why = "there is no such personal access token"
             raise BadRequest("Unable to get user from request data").because(why)
-        if token.expires_at and token.expires_at <= now.date().isoformat():
-            raise InvalidToken(
-                "Token is expired. You can either do re-authorization or token refresh."
-            )
-        if token.revoked:
-            raise InvalidToken(
-                "Token was revoked. You have to re-authorize from the user."
-            )
-        if K8S_PROXY_SCOPE not in token.scopes:
-            raise InsufficientScope(K8S_PROXY_SCOPE)
+        check_access_token(token, now, K8S_PROXY_SCOPE)
         if users.token_use_is_stale(token, now):
             with self._database.writing() as connection:
                 users.record_token_use(connection, token, now)

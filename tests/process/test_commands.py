@@ -93,7 +93,9 @@ def test_export_loads_back(tmp_path: Path) -> None:
     assert run("export", "--data", second).stdout == exported.read_text()
 
 
-@pytest.mark.parametrize("command", [("export",), ("header", "shell")])
+@pytest.mark.parametrize(
+    "command", [("export",), ("seats", "refresh"), ("header", "shell")]
+)
 def test_nothing_there(command: tuple[str, ...], tmp_path: Path) -> None:
     """What is asked of a data directory that is not there is told, not made."""
     data = tmp_path / "data"

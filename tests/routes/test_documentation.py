@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jwt
 import pytest
-from api import Api
+from api import Api, MakeApi
+
+from internal_api import seeds
 
 DOCUMENTED_ALLOWED = {
     "status": True,
@@ -166,3 +171,171 @@ def test_post_receive_200(demo: Api) -> None:
         "messages": [{"message": "Hello from post-receive", "type": "alert"}],
         "reference_counter_decreased": True,
     }
+
+
+ADMIN_HEADERS: tuple[dict[str, str], ...] = (
+    {"TOKEN": "demo-admin-token"},
+    {"PRIVATE-TOKEN": "demo-admin-token"},
+    {"Authorization": "Bearer demo-admin-token"},
+)
+SUBSCRIPTION = "/api/v4/namespaces/1234/gitlab_subscription"
+
+
+def documented_subscription(**usage: int | None) -> dict[str, Any]:
+    """The answer of the documentation, whose examples differ in what is used."""
+    has_ended = usage["seats_in_subscription"] == 80
+    return {
+        "plan": {
+            "code": "premium",
+            "name": "premium",
+            "trial": False,
+            "auto_renew": None,
+            "upgradable": False,
+            "exclude_guests": False,
+        },
+        "usage": usage,
+        "billing": {
+            "subscription_start_date": "2020-07-15",
+            "subscription_end_date": "2021-07-15" if has_ended else None,
+            "trial_ends_on": None,
+        },
+    }
+
+
+@pytest.mark.parametrize("headers", ADMIN_HEADERS)
+@pytest.mark.parametrize("quote_mark", ["", "%22"])
+def test_create_subscription_201(
+    demo: Api, headers: dict[str, str], quote_mark: str
+) -> None:
+    """`POST gitlab_subscription` answers as documented, as `plan` is documented.
+
+    The quotes of the example are the shell's; elsewhere they are sent.
+    """
+    query = 'start_date="2020-07-15"&plan="premium"&seats=10'
+    url = f"{SUBSCRIPTION}?{query.replace(chr(34), quote_mark)}"
+    answer = demo.app.post(url, headers=headers)
+    assert answer.status_int == 201
+    assert answer.json == documented_subscription(
+        seats_in_subscription=10, seats_in_use=1, max_seats_used=0, seats_owed=0
+    )
+
+
+@pytest.fixture
+def demo_a_year_later(make_api: MakeApi, tmp_path: Path) -> Api:
+    """The demo seed with the subscription that the documentation then shows."""
+    api = make_api()
+    subscription = {
+        "namespace": "customers",
+        "plan_code": "premium",
+        "seats": 80,
+        "seats_in_use": 82,
+        "max_seats_used": 82,
+        "seats_owed": 2,
+        "start_date": "2020-07-15",
+        "end_date": "2021-07-15",
+    }
+    path = tmp_path / "later.json"
+    path.write_text(json.dumps({"subscriptions": [subscription]}))
+    seeds.load(api.database, [seeds.read(str(path))])
+    return api
+
+
+@pytest.mark.parametrize("headers", ADMIN_HEADERS)
+def test_update_subscription_200(
+    demo_a_year_later: Api, headers: dict[str, str]
+) -> None:
+    """`PUT gitlab_subscription` answers as documented."""
+    url = f"{SUBSCRIPTION}?max_seats_used=0"
+    answer = demo_a_year_later.app.put(url, headers=headers)
+    assert answer.status_int == 200
+    assert answer.json == documented_subscription(
+        seats_in_subscription=80, seats_in_use=82, max_seats_used=0, seats_owed=2
+    )
+
+
+@pytest.mark.parametrize("headers", ADMIN_HEADERS)
+def test_get_subscription_200(demo_a_year_later: Api, headers: dict[str, str]) -> None:
+    """`GET gitlab_subscription` answers as documented."""
+    answer = demo_a_year_later.app.get(SUBSCRIPTION, headers=headers)
+    assert answer.status_int == 200
+    assert answer.json == documented_subscription(
+        seats_in_subscription=80, seats_in_use=82, max_seats_used=82, seats_owed=2
+    )
+
+
+PACK = {
+    "number_of_minutes": 10000,
+    "expires_at": "2022-01-01",
+    "purchase_xid": "46952fe69bebc1a4de10b2b4ff439d0c",
+}
+
+
+@pytest.mark.parametrize("headers", ADMIN_HEADERS)
+def test_minutes(demo: Api, headers: dict[str, str]) -> None:
+    """`POST minutes` and then `PATCH minutes/move` answer as documented."""
+    path = "/api/v4/namespaces/123/minutes"
+    bought = demo.app.post_json(path, {"packs": [PACK]}, headers=headers)
+    assert bought.status_int == 201
+    assert bought.json == [{"namespace_id": 123} | PACK]
+    moved = demo.app.patch(f"{path}/move/321", headers=headers)
+    assert (moved.status_int, moved.json) == (202, {"message": "202 Accepted"})
+    owner = "SELECT namespace_id FROM ci_minutes_additional_packs"
+    assert demo.rows(owner) == [(321,)]
+
+
+@pytest.mark.parametrize("headers", ADMIN_HEADERS)
+def test_upcoming_reconciliations(demo: Api, headers: dict[str, str]) -> None:
+    """`PUT` and `DELETE upcoming_reconciliations` answer as documented."""
+    url = "/api/v4/internal/upcoming_reconciliations"
+    body = {
+        "upcoming_reconciliations": [
+            {
+                "namespace_id": 127,
+                "next_reconciliation_date": "13 Jun 2021",
+                "display_alert_from": "06 Jun 2021",
+            },
+            {
+                "namespace_id": 129,
+                "next_reconciliation_date": "12 Jun 2021",
+                "display_alert_from": "05 Jun 2021",
+            },
+        ]
+    }
+    answer = demo.app.put_json(url, body, headers=headers)
+    assert (answer.status_int, answer.text) == (200, "200")
+    deleted = demo.app.delete(f"{url}?namespace_id=22", headers=headers)
+    assert (deleted.status_int, deleted.body) == (204, b"")
+    select = "SELECT namespace_id, next_reconciliation_date, display_alert_from "
+    assert demo.rows(f"{select} FROM upcoming_reconciliations ORDER BY 1") == [
+        (127, "2021-06-13", "2021-06-06"),
+        (129, "2021-06-12", "2021-06-05"),
+    ]
+
+
+def test_later_members(demo: Api) -> None:
+    """The add-ons and exclusions of later editions answer as those document them."""
+    headers, customers = ADMIN_HEADERS[1], "/api/v4/namespaces/1234"
+    add_on = f"{customers}/subscription_add_on_purchase/code_suggestions"
+    query = "&quantity=10&expires_on=2024-07-15&purchase_xid=C-00123456"
+    purchase = {
+        "namespace_id": 1234,
+        "namespace_name": "Customers",
+        "add_on": "Code Suggestions",
+        "quantity": 10,
+        "expires_on": "2024-07-15",
+        "purchase_xid": "C-00123456",
+    }
+    created = demo.app.post(f"{add_on}?{query}", headers=headers)
+    assert (created.status_int, created.json) == (201, purchase)
+    updated = demo.app.put(f"{add_on}?{query.replace('10', '15')}", headers=headers)
+    assert (updated.status_int, updated.json) == (200, purchase | {"quantity": 15})
+    reason = {"reason": "a reason to exclude the Namespace"}
+    url = f"{customers}/storage/limit_exclusion"
+    excluded = demo.app.post_json(url, reason, headers=headers)
+    exclusion = {"id": 1, "namespace_id": 1234, "namespace_name": "Customers"} | reason
+    assert (excluded.status_int, excluded.json) == (201, exclusion)
+    listed = demo.app.get(
+        "/api/v4/namespaces/storage/limit_exclusions", headers=headers
+    )
+    assert listed.json == [exclusion]
+    assert demo.app.delete(url, headers=headers).status_int == 204

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api import PREFIX, Api, MakeApi
+from api import ADMIN_TOKEN, PREFIX, Api, MakeApi
 
 from internal_api import seeds
 from internal_api.app import ROUTES
@@ -16,6 +16,16 @@ from internal_api.app import ROUTES
 CHANGES = f"{'0' * 40} {'1' * 40} refs/heads/feature\n"
 MODULES = "kubernetes/modules"
 STARBOARD = f"{MODULES}/starboard_vulnerability"
+CUSTOMERS = "/namespaces/customers"
+FIELDS = {
+    "namespace": "customers",
+    "target": "gnuwget",
+    "add_on_name": "code_suggestions",
+}
+ADD_ON = "subscription_add_on_purchase/code_suggestions"
+PACK = {"number_of_minutes": 5, "expires_at": "1/1/2030", "purchase_xid": "x"}
+PURCHASE = {"quantity": 3, "expires_on": "1/1/2030", "purchase_xid": "y"}
+NEXT_TERM = {"start_date": "2030-01-01", "end_date": "2031-01-01", "seats": 1}
 REQUESTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "POST",
@@ -76,6 +86,27 @@ REQUESTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("POST", f"{STARBOARD}/scan_result", {"uuids": 1}),
     ("GET", f"{STARBOARD}/scan_execution_policies", {}),
     ("GET", f"{STARBOARD}/policies_configuration", {}),
+    (
+        "PUT",
+        "upcoming_reconciliations",
+        {"upcoming_reconciliations": [{"namespace_id": 22}]},
+    ),
+    ("DELETE", "upcoming_reconciliations", {"namespace_id": 22}),
+    ("DELETE", "upcoming_reconciliations", {"namespace_id": 20}),
+    ("GET", f"{CUSTOMERS}/gitlab_subscription", {}),
+    ("PUT", f"{CUSTOMERS}/gitlab_subscription", NEXT_TERM),
+    ("POST", f"{CUSTOMERS}/gitlab_subscription", NEXT_TERM),
+    ("POST", f"{CUSTOMERS}/minutes", {"packs": [PACK | {"expires_at": "1/2/2030"}]}),
+    ("PATCH", f"{CUSTOMERS}/minutes/move/gnuwget", {}),
+    ("POST", f"{CUSTOMERS}/minutes", {"packs": [PACK]}),
+    ("GET", f"{CUSTOMERS}/{ADD_ON}", {}),
+    ("POST", f"{CUSTOMERS}/{ADD_ON}", PURCHASE),
+    ("PUT", f"{CUSTOMERS}/{ADD_ON}", {"expires_on": "1/2/2030"}),
+    ("GET", "/namespaces/storage/limit_exclusions", {}),
+    ("POST", f"{CUSTOMERS}/storage/limit_exclusion", {"reason": "another"}),
+    ("DELETE", f"{CUSTOMERS}/storage/limit_exclusion", {}),
+    ("GET", "/job/allowed_agents", {}),
+    ("GET", "two_factor_recovery_codes", {"key_id": 7}),
     # The project that `use` has made: its message waits.
     ("POST", "post_receive", {"project": "rubi/created", "identifier": "user-7"}),
 )
@@ -86,8 +117,11 @@ def answers(api: Api) -> list[tuple[str, int, str]]:
     """What every route answers, without what is generated."""
     found = []
     for method, path, params in REQUESTS:
-        call = {"GET": api.get, "POST": api.post_json, "PUT": api.put_json}[method]
-        answer = call(path, params, headers=api.headers() | api.kas_headers())
+        headers = api.headers() | api.kas_headers() | {"PRIVATE-TOKEN": ADMIN_TOKEN}
+        url = f"/api/v4{path}" if path.startswith("/") else PREFIX + path
+        name = "get" if method == "GET" else f"{method.lower()}_json"
+        call = getattr(api.app, name)
+        answer = call(url, params, headers=headers, status="*")
         found.append((path, answer.status_int, GENERATED.sub("…", answer.text)))
     return found
 
@@ -114,12 +148,51 @@ def use(api: Api) -> None:
         },
     )
     api.post_json("two_factor_recovery_codes", {"key_id": 7})
+    buy(api)
+
+
+def buy(api: Api) -> None:
+    """Change what CustomersDot can change."""
+    headers = {"PRIVATE-TOKEN": ADMIN_TOKEN}
+    for method, path, params in (
+        (
+            "POST",
+            f"{CUSTOMERS}/gitlab_subscription",
+            {
+                "start_date": "2020-01-01",
+                "end_date": "2021-01-01",
+                "plan_code": "premium",
+                "seats": 10,
+                "max_seats_used": 12,
+            },
+        ),
+        ("PUT", f"{CUSTOMERS}/gitlab_subscription", {"max_seats_used": None}),
+        ("PUT", f"{CUSTOMERS}/gitlab_subscription", {"auto_renew": False}),
+        ("POST", f"{CUSTOMERS}/minutes", {"packs": [PACK]}),
+        ("POST", f"{CUSTOMERS}/{ADD_ON}", PURCHASE),
+        ("POST", f"{CUSTOMERS}/storage/limit_exclusion", {"reason": "one"}),
+        ("POST", "/namespaces/gnuwget/storage/limit_exclusion", {"reason": "two"}),
+        ("DELETE", f"{CUSTOMERS}/storage/limit_exclusion", {}),
+    ):
+        call = getattr(api.app, f"{method.lower()}_json")
+        call(f"/api/v4{path}", params, headers=headers)
 
 
 def test_every_route_is_asked() -> None:
-    """No internal route is left out of the comparison."""
-    paths = {path.removeprefix(PREFIX) for path, _ in ROUTES if path.startswith(PREFIX)}
-    assert {path for _, path, _ in REQUESTS} == paths
+    """No route of the API is left out of the comparison, with none of its verbs."""
+    routes = {
+        (name.removeprefix("on_").upper(), path)
+        for path, resource in ROUTES
+        for name in dir(resource)
+        if name.startswith("on_") and path.startswith("/api/v4")
+    }
+    asked = set()
+    for method, path, _ in REQUESTS:
+        url = f"/api/v4{path}" if path.startswith("/") else PREFIX + path
+        for field, value in FIELDS.items():
+            url = url.replace(f"/{value}", f"/{{{field}}}", 1)
+        asked.add((method, url))
+    assert asked == routes
 
 
 @pytest.mark.parametrize("change", [None, use])

@@ -39,8 +39,13 @@ _SAME: dict[type[Struct], str] = {
     seed.Snippet: "",
     seed.AgentToken: "revoked last_used_at",
     seed.Subscription: """plan_code seats seats_in_use max_seats_used seats_owed
-        start_date end_date trial trial_starts_on trial_ends_on auto_renew""",
+        start_date end_date trial trial_starts_on trial_ends_on trial_extension_type
+        auto_renew max_seats_used_changed_at updated_at""",
+    seed.SubscriptionHistory: """created_at plan_code seats max_seats_used start_date
+        end_date trial trial_starts_on trial_ends_on trial_extension_type auto_renew""",
+    seed.SubscriptionAddOnPurchase: "add_on quantity expires_on purchase_xid",
     seed.MinutesPack: "number_of_minutes expires_at purchase_xid",
+    seed.StorageLimitExclusion: "reason",
     seed.UpcomingReconciliation: "next_reconciliation_date display_alert_from",
     seed.ScimIdentity: "extern_uid active",
     seed.CiJob: "pipeline_id environment",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import yaml
+from msgspec import Struct
 
 from internal_api import seed_document as seed
 from internal_api.repository.database import Database
@@ -264,31 +265,20 @@ def _agents(snapshot: Snapshot) -> list[Row]:
     ]
 
 
-def _subscriptions(snapshot: Snapshot) -> list[Row]:
-    table = "gitlab_subscriptions"
-    return [
-        {"namespace": snapshot.namespaces[row["namespace_id"]]}
-        | snapshot.said(table, seed.Subscription, row)
-        for row in snapshot.rows(table, "namespace_id")
-    ]
+def _of_namespaces(
+    table: str, kind: type[Struct], order: str
+) -> Callable[[Snapshot], list[Row]]:
+    """What is kept of namespaces, and named by theirs."""
 
+    def entries(snapshot: Snapshot) -> list[Row]:
+        return [
+            ({"id": row["id"]} if order == "id" else {})
+            | {"namespace": snapshot.namespaces[row["namespace_id"]]}
+            | snapshot.said(table, kind, row)
+            for row in snapshot.rows(table, order)
+        ]
 
-def _minutes_packs(snapshot: Snapshot) -> list[Row]:
-    table = "ci_minutes_additional_packs"
-    return [
-        {"id": row["id"], "namespace": snapshot.namespaces[row["namespace_id"]]}
-        | snapshot.said(table, seed.MinutesPack, row)
-        for row in snapshot.rows(table)
-    ]
-
-
-def _upcoming_reconciliations(snapshot: Snapshot) -> list[Row]:
-    table = "upcoming_reconciliations"
-    return [
-        {"namespace": snapshot.namespaces[row["namespace_id"]]}
-        | snapshot.said(table, seed.UpcomingReconciliation, row)
-        for row in snapshot.rows(table, "namespace_id")
-    ]
+    return entries
 
 
 def _scim_identities(snapshot: Snapshot) -> list[Row]:
@@ -401,9 +391,26 @@ _ENTRIES: dict[str, Callable[[Snapshot], Row | list[Row]]] = {
     "projects": _projects,
     "snippets": _snippets,
     "agents": _agents,
-    "subscriptions": _subscriptions,
-    "minutes_packs": _minutes_packs,
-    "upcoming_reconciliations": _upcoming_reconciliations,
+    "subscriptions": _of_namespaces(
+        "gitlab_subscriptions", seed.Subscription, "namespace_id"
+    ),
+    "subscription_histories": _of_namespaces(
+        "gitlab_subscription_histories", seed.SubscriptionHistory, "id"
+    ),
+    "subscription_add_on_purchases": _of_namespaces(
+        "subscription_add_on_purchases",
+        seed.SubscriptionAddOnPurchase,
+        "namespace_id, add_on",
+    ),
+    "minutes_packs": _of_namespaces(
+        "ci_minutes_additional_packs", seed.MinutesPack, "id"
+    ),
+    "storage_limit_exclusions": _of_namespaces(
+        "namespaces_storage_limit_exclusions", seed.StorageLimitExclusion, "id"
+    ),
+    "upcoming_reconciliations": _of_namespaces(
+        "upcoming_reconciliations", seed.UpcomingReconciliation, "namespace_id"
+    ),
     "scim_identities": _scim_identities,
     "ci_jobs": _ci_jobs,
     "broadcast_messages": _broadcast_messages,

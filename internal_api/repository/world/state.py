@@ -22,10 +22,13 @@ from internal_api.seed_document import (
     Document,
     Snippet,
     Subscription,
+    SubscriptionAddOnPurchase,
+    SubscriptionHistory,
     UpcomingReconciliation,
 )
 
-_Nameless = TypeVar("_Nameless", Snippet, BroadcastMessage, Alert)
+_Nameless = TypeVar("_Nameless", Snippet, SubscriptionHistory, BroadcastMessage, Alert)
+_EXCLUSIONS = "namespaces_storage_limit_exclusions"
 
 # Source: REFERENCE_EXPIRE_TIME of `lib/gitlab/reference_counter.rb`.
 
@@ -86,6 +89,9 @@ def load_customers(refs: References, document: Document) -> None:
     for index, reconciliation in enumerate(document.upcoming_reconciliations):
         at = f"upcoming_reconciliations[{index}].namespace"
         _load_of_namespace(refs, at, "upcoming_reconciliations", reconciliation)
+    for index, purchase in enumerate(document.subscription_add_on_purchases):
+        at = f"subscription_add_on_purchases[{index}]"
+        _load_add_on_purchase(refs, at, purchase)
     for index, pack in enumerate(document.minutes_packs):
         at, table = f"minutes_packs[{index}]", "ci_minutes_additional_packs"
         refs.once(f"{at}.purchase_xid", table, (pack.purchase_xid,))
@@ -96,6 +102,16 @@ def load_customers(refs: References, document: Document) -> None:
         existing = refs.rows.find(table, purchase_xid=pack.purchase_xid)
         columns["id"] = refs.identify(table, f"{at}.id", existing, pack.id)
         refs.rows.put(table, columns | given(pack), existing)
+    for index, exclusion in enumerate(document.storage_limit_exclusions):
+        at, table = f"storage_limit_exclusions[{index}]", _EXCLUSIONS
+        namespace_id = refs.namespace(f"{at}.namespace", exclusion.namespace)
+        refs.once(f"{at}.namespace", table, (namespace_id,))
+        existing = refs.rows.find(table, namespace_id=namespace_id)
+        columns = {
+            "id": refs.identify(table, f"{at}.id", existing, exclusion.id),
+            "namespace_id": namespace_id,
+        }
+        refs.rows.put(table, columns | given(exclusion), existing)
     refs.rows.flush()
 
 
@@ -110,6 +126,17 @@ def _load_of_namespace(
     refs.once(at, table, namespace_id)
     existing = refs.rows.find(table, namespace_id=namespace_id)
     refs.rows.put(table, {"namespace_id": namespace_id} | given(entry), existing)
+
+
+def _load_add_on_purchase(
+    refs: References, at: str, purchase: SubscriptionAddOnPurchase
+) -> None:
+    table = "subscription_add_on_purchases"
+    namespace_id = refs.namespace(f"{at}.namespace", purchase.namespace)
+    key = {"namespace_id": namespace_id, "add_on": purchase.add_on}
+    refs.once(at, table, tuple(key.values()))
+    existing = refs.rows.find(table, **key)
+    refs.rows.put(table, key | given(purchase), existing)
 
 
 def load_scim_identities(refs: References, document: Document) -> None:
@@ -164,6 +191,13 @@ def load_nameless(refs: References, document: Document) -> None:
             "project_id": project and refs.project(f"{at}.project", project),
         }
 
+    def history(at: str, entry: SubscriptionHistory) -> Row:
+        return {
+            "namespace_id": refs.namespace(f"{at}.namespace", entry.namespace),
+            "created_at": entry.created_at,
+            "start_date": entry.start_date,
+        }
+
     def message(_at: str, entry: BroadcastMessage) -> Row:
         return {"message": entry.message}
 
@@ -175,6 +209,8 @@ def load_nameless(refs: References, document: Document) -> None:
         }
 
     _load_nameless(refs, "snippets", _by_key("snippets", document.snippets), snippet)
+    histories = _by_key("subscription_histories", document.subscription_histories)
+    _load_nameless(refs, "gitlab_subscription_histories", histories, history)
     messages = _by_key("broadcast_messages", document.broadcast_messages)
     _load_nameless(refs, "broadcast_messages", messages, message)
     alerts = _by_key("alerts", document.alerts)
