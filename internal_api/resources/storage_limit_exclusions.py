@@ -9,7 +9,7 @@ from __future__ import annotations
 import falcon
 
 from internal_api.auth import Scheme, require_admin
-from internal_api.errors import BadRequest, Forbidden, InvalidRecord, write_json
+from internal_api.errors import BadRequest, InvalidRecord, write_json
 from internal_api.params import (
     MAX_INTEGER,
     blank,
@@ -19,8 +19,7 @@ from internal_api.params import (
     string,
     validate,
 )
-from internal_api.repository import settings, storage_limit_exclusions
-from internal_api.repository.database import Connection
+from internal_api.repository import storage_limit_exclusions
 from internal_api.resources.namespaces import existing
 from internal_api.resources.service import Service
 
@@ -44,7 +43,7 @@ class StorageLimitExclusions:
 
         Raises:
             ParameterError: `page` or `per_page` is no number.
-            Forbidden: The user is no admin, or this is not GitLab.com.
+            Forbidden: The user is no admin.
         """
         sent = validate(PAGE_PARAMS, req.context.params)
         require_admin(req)
@@ -53,7 +52,6 @@ class StorageLimitExclusions:
         per_page = min(per_page, MAX_PER_PAGE) if per_page > 0 else PER_PAGE
         offset = min((page - 1) * per_page, MAX_INTEGER)
         with self._database.reading() as connection:
-            _require_gitlab_com(connection)
             total = storage_limit_exclusions.count(connection)
             found = storage_limit_exclusions.listed(connection, per_page, offset)
         pages = -(-total // per_page)
@@ -84,7 +82,7 @@ class StorageLimitExclusion:
 
         Raises:
             ParameterError: The reason is missing or has the wrong type.
-            Forbidden: The user is no admin, or this is not GitLab.com.
+            Forbidden: The user is no admin.
             NotFound: There is no such namespace.
             BadRequest: It is in a group, or excluded already.
             InvalidRecord: The reason is blank or too long.
@@ -92,7 +90,6 @@ class StorageLimitExclusion:
         reason = validate(REASON_PARAMS, req.context.params)["reason"]
         require_admin(req)
         with self._database.writing() as connection:
-            _require_gitlab_com(connection)
             found = existing(connection, namespace)
             if not found.is_root:
                 raise BadRequest("must use a root namespace")
@@ -113,13 +110,12 @@ class StorageLimitExclusion:
         """Exclude a namespace no longer; 204.
 
         Raises:
-            Forbidden: The user is no admin, or this is not GitLab.com.
+            Forbidden: The user is no admin.
             NotFound: There is no such namespace.
             BadRequest: It is in a group, or not excluded.
         """
         require_admin(req)
         with self._database.writing() as connection:
-            _require_gitlab_com(connection)
             found = existing(connection, namespace)
             if not found.is_root:
                 raise BadRequest("must use a root namespace")
@@ -127,13 +123,3 @@ class StorageLimitExclusion:
                 raise BadRequest("not excluded")
             storage_limit_exclusions.delete(connection, found.id)
         resp.status = 204
-
-
-def _require_gitlab_com(connection: Connection) -> None:
-    """Refuse what only GitLab.com has.
-
-    Raises:
-        Forbidden: This is another instance.
-    """
-    if not settings.read(connection).gitlab_com:
-        raise Forbidden("this API is for GitLab.com only")
