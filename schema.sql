@@ -475,12 +475,17 @@ CREATE TABLE scim_oauth_access_tokens (
     token_digest TEXT NOT NULL UNIQUE
 );
 
+-- What identity providers call users: within a group, or, without one, on the whole instance.
 CREATE TABLE scim_identities (
     id INTEGER PRIMARY KEY,
-    group_id INTEGER NOT NULL REFERENCES namespaces (id),
+    group_id INTEGER REFERENCES namespaces (id),
     user_id INTEGER NOT NULL REFERENCES users (id),
     extern_uid TEXT NOT NULL COLLATE NOCASE CHECK (extern_uid <> ''),
     active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
     UNIQUE (group_id, extern_uid),
     UNIQUE (group_id, user_id)
 );
+CREATE UNIQUE INDEX index_scim_identities_on_extern_uid_without_group
+    ON scim_identities (extern_uid) WHERE group_id IS NULL;
+CREATE UNIQUE INDEX index_scim_identities_on_user_id_without_group
+    ON scim_identities (user_id) WHERE group_id IS NULL;

@@ -415,12 +415,12 @@ class UpcomingReconciliation(Entry, kw_only=True):
 
 
 class ScimIdentity(Entry, kw_only=True):
-    """What a SCIM provider calls a user of a group."""
+    """What a SCIM provider calls a user of a group, or of the instance."""
 
     id: Maybe[Id] = UNSET
-    group: str
     user: str
     extern_uid: Name
+    group: str | None = None
     active: Maybe[bool] = UNSET
 
 

@@ -300,7 +300,8 @@ RICH: dict[str, Any] = {
             "user": "ann",
             "extern_uid": "0b1d561c",
             "active": False,
-        }
+        },
+        {"user": "ann", "extern_uid": "0B1D561C"},
     ],
     "ci_jobs": [
         {
@@ -1283,6 +1284,22 @@ MISTAKES: list[tuple[object, str, str]] = [
         ),
         "scim_identities[1].extern_uid",
         TAKEN,
+    ),
+    (
+        changed(
+            users=[ANN, BOB],
+            scim_identities=[
+                {"user": "ann", "extern_uid": "u"},
+                {"user": "bob", "extern_uid": "U"},
+            ],
+        ),
+        "scim_identities[1].extern_uid",
+        TAKEN,
+    ),
+    (
+        changed(scim_identities=[{"user": "ann", "extern_uid": "u"}] * 2),
+        "scim_identities[1]",
+        "named twice",
     ),
     (changed(ci_jobs=[JOB, JOB]), "ci_jobs[1]", "named twice"),
     (changed(findings=[FINDING] * 2), "findings[1].uuid", "named twice"),

@@ -283,11 +283,8 @@ def _of_namespaces(
 
 def _scim_identities(snapshot: Snapshot) -> list[Row]:
     return [
-        {
-            "id": row["id"],
-            "group": snapshot.namespaces[row["group_id"]],
-            "user": snapshot.users[row["user_id"]],
-        }
+        {"id": row["id"], "user": snapshot.users[row["user_id"]]}
+        | _filled({"group": snapshot.namespaces.get(row["group_id"])})
         | snapshot.said("scim_identities", seed.ScimIdentity, row)
         for row in snapshot.rows("scim_identities")
     ]

@@ -140,12 +140,13 @@ def _load_add_on_purchase(
 
 
 def load_scim_identities(refs: References, document: Document) -> None:
-    """Load what SCIM providers call the users of their groups."""
+    """Load what SCIM providers call the users of their groups or of the instance."""
     table = "scim_identities"
     for index, identity in enumerate(document.scim_identities):
         at = f"{table}[{index}]"
+        path = identity.group
         key = {
-            "group_id": refs.group(f"{at}.group", identity.group),
+            "group_id": None if path is None else refs.group(f"{at}.group", path),
             "user_id": refs.user(f"{at}.user", identity.user),
         }
         refs.once(at, table, tuple(key.values()))
