@@ -17,6 +17,7 @@ from internal_api.auth import (
     KasSecret,
     PersonalAccessTokens,
     Scheme,
+    ScimToken,
     ShellSecret,
     authenticate_nobody,
 )
@@ -34,6 +35,7 @@ from internal_api.resources import (
     kubernetes_modules,
     minutes,
     reconciliations,
+    scim,
     storage_limit_exclusions,
     subscriptions,
     users,
@@ -50,6 +52,8 @@ from internal_api.standin.middleware import FaultInjector, Recorder
 KAS = "/api/v4/internal/kubernetes"
 STARBOARD = f"{KAS}/modules/starboard_vulnerability"
 NAMESPACE = "/api/v4/namespaces/{namespace}"
+SCIM_GROUP = "/api/scim/v2/groups/{group}"
+SCIM_INSTANCE = "/api/scim/v2/application"
 # In the order of GitLab's documentation, then what it does not name.
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     ("/api/v4/internal/allowed", git.Allowed),
@@ -77,6 +81,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
         "/api/v4/internal/upcoming_reconciliations",
         reconciliations.UpcomingReconciliations,
     ),
+    (f"{SCIM_GROUP}/Users", scim.Users),
+    (f"{SCIM_GROUP}/Users/{{id}}", scim.User),
     ("/api/v4/internal/two_factor_config", users.TwoFactorConfig),
     ("/api/v4/internal/two_factor_otp_check", users.ManualOtpCheck),
     ("/api/v4/internal/two_factor_manual_otp_check", users.ManualOtpCheck),
@@ -102,6 +108,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
         f"{NAMESPACE}/storage/limit_exclusion",
         storage_limit_exclusions.StorageLimitExclusion,
     ),
+    (f"{SCIM_INSTANCE}/Users", scim.Users),
+    (f"{SCIM_INSTANCE}/Users/{{id}}", scim.User),
     ("/-/health", health.Health),
     ("/-/liveness", health.Liveness),
     ("/-/readiness", health.Readiness),
@@ -114,6 +122,7 @@ class Context:
     Attributes:
         start: When it came, by the clock that measures times, in seconds.
         params: Its parameters, from query and body.
+        fields: The fields of its path.
         body: Its body as it came.
         refusal: What an existing route refuses about it.
         scheme: How the caller authenticated.
@@ -123,6 +132,7 @@ class Context:
     """
 
     params: Mapping[str, Any] = MappingProxyType({})
+    fields: Mapping[str, str] = MappingProxyType({})
     body = b""
     refusal: Exception | None = None
     scheme: str | None = None
@@ -133,6 +143,7 @@ class Context:
     agent: Any = None
     job: Any = None
     user: Any = None
+    provider: Any = None
 
     def __init__(self) -> None:
         self.start = perf_counter()
@@ -179,6 +190,7 @@ def create_app(
     )
     kas = KasSecret(secrets.kas, clock)
     tokens = PersonalAccessTokens(database, service.now)
+    scim_token = ScimToken(database)
     schemes: dict[Scheme, Authenticate] = {
         Scheme.NONE: authenticate_nobody,
         Scheme.SHELL: shell.authenticate,
@@ -190,6 +202,7 @@ def create_app(
         Scheme.USER: tokens.authenticate,
         Scheme.ADMIN: tokens.authenticate_admin,
         Scheme.GITLAB_COM_ADMIN: tokens.authenticate_gitlab_com_admin,
+        Scheme.SCIM: scim_token.authenticate,
     }
     gate, router = Gate(), Router()
     app = falcon.App(router=router, request_type=Request, response_type=Response)
@@ -199,13 +212,15 @@ def create_app(
     if control:
         app.add_middleware(FaultInjector(control, root))
     app.req_options.strip_url_path_trailing_slash = True
-    add_error_handlers(app)
+    add_error_handlers(app, config.scim_errors)
     for path, kind in ROUTES:
-        resource = kind(service)
+        resource, media_type = kind(service), getattr(kind, "media_type", None)
         app.add_route(root + path, resource)
         for method in router.map_http_methods(resource):
-            scheme = Scheme.NONE if method == "OPTIONS" else kind.authentication
-            gate.admit(resource, method, schemes[scheme])
+            if method == "OPTIONS":
+                gate.admit(resource, method, authenticate_nobody)
+            else:
+                gate.admit(resource, method, schemes[kind.authentication], media_type)
     app.add_sink(_api_v3, f"{re.escape(root)}/api/v3(?:/|$)")
     if control is None:
         return app

@@ -2,7 +2,7 @@
 
 Source: `lib/api/helpers.rb` (`authenticate_by_gitlab_shell_token!`),
 `lib/gitlab/shell.rb`, `lib/json_web_token/hmac_token.rb`, `lib/gitlab/kas.rb` and
-`lib/gitlab/auth/auth_finders.rb`, `lib/api/api_guard.rb`.
+`lib/gitlab/auth/auth_finders.rb`, `lib/api/api_guard.rb` and `ee/lib/api/scim.rb`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ from internal_api.errors import (
     InsufficientScope,
     InvalidToken,
     KasUnauthorized,
+    ScimNotFound,
+    ScimUnauthorized,
     Unauthorized,
 )
-from internal_api.params import to_text
-from internal_api.repository import agents, ci_jobs, settings, users
-from internal_api.repository.database import Database
+from internal_api.identity_providers import GroupProvider, InstanceProvider
+from internal_api.params import to_id, to_text
+from internal_api.repository import agents, ci_jobs, scim, settings, users
+from internal_api.repository.database import Connection, Database
+from internal_api.repository.scim import SamlGroup
 from internal_api.repository.users import UsedAccessToken
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ REMEMBERED_TOKENS = 1024
 
 _AUTHORIZATION = re.compile(r"(?:Bearer|Token)\s+(.+)")
 _BEARER = re.compile(r"Bearer (.*)", re.IGNORECASE)
+_ID = re.compile(r"[0-9]+")
 
 Claims = Mapping[str, Any]
 
@@ -71,6 +76,7 @@ class Scheme(Enum):
     USER = "personal access token"
     ADMIN = "admin token"
     GITLAB_COM_ADMIN = "admin token, on GitLab.com"
+    SCIM = "SCIM token"
 
 
 def authenticate_nobody(_req: falcon.Request) -> None:
@@ -515,16 +521,73 @@ def check_access_token(token: UsedAccessToken, now: datetime, *scopes: str) -> N
         raise InsufficientScope(" ".join(scopes))
 
 
+class ScimToken:
+    """The token of the identity provider of a group, or of the instance.
+
+    Args:
+        database: Holds the tokens.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def authenticate(self, req: falcon.Request) -> None:
+        """Find the provider, into `req.context.provider`.
+
+        Raises:
+            ApiError: There is no such provider.
+            ScimUnauthorized: It has another token.
+        """
+        path, secret = req.context.fields.get("group"), _oauth_token(req)
+        with self._database.reading() as connection:
+            if path is None:
+                req.context.provider = InstanceProvider()
+                is_right = secret and scim.opens_instance(connection, secret)
+            else:
+                group = _saml_group(connection, path)
+                req.context.provider = GroupProvider(group)
+                is_right = secret and scim.opens_group(connection, secret, group.id)
+        if not is_right:
+            raise ScimUnauthorized().because(
+                "unknown SCIM token" if secret else "no SCIM token"
+            )
+        context = req.context
+        context.scheme, context.identity = Scheme.SCIM.value, path or "the instance"
+
+
+def _saml_group(connection: Connection, path: str) -> SamlGroup:
+    """The group that a path or a number names, which has a SAML provider.
+
+    Raises:
+        Forbidden: There is no SAML for groups at all.
+        ScimNotFound: There is no such group, or it has no provider.
+    """
+    if not settings.read(connection).is_licensed("group_saml"):
+        raise Forbidden("Group SAML not enabled.")
+    group_id = (to_id(path) or 0) if _ID.fullmatch(path) else None
+    group = scim.find_group(connection, group_id, path)
+    if group is None:
+        raise ScimNotFound(f"Group {path} not found")
+    if group.enabled is None:
+        raise ScimNotFound(f"Group {path} does not have SAML SSO configured")
+    return group
+
+
 def _private_token(req: falcon.Request) -> str | None:
     """The first token of those that are there, in the order of GitLab's finders."""
     env, params = req.env, req.context.params
-    bearer = _BEARER.fullmatch(env.get("HTTP_AUTHORIZATION", ""))
+    private = params.get("private_token"), env.get(PRIVATE_TOKEN_HEADER)
+    found = (*private, _oauth_token(req), env.get(TOKEN_HEADER))
+    return next(filter(None, map(to_text, found)), None)
+
+
+def _oauth_token(req: falcon.Request) -> str | None:
+    """The first token of those that are there, in the order of Doorkeeper."""
+    params = req.context.params
+    bearer = _BEARER.fullmatch(req.env.get("HTTP_AUTHORIZATION", ""))
     found = (
-        params.get("private_token"),
-        env.get(PRIVATE_TOKEN_HEADER),
         params.get("access_token"),
         bearer and bearer[1],
         params.get("bearer_token"),
-        env.get(TOKEN_HEADER),
     )
     return next(filter(None, map(to_text, found)), None)

@@ -12,6 +12,7 @@ import click
 from internal_api.config import (
     ENVIRONMENT_PREFIX,
     FOLLOW,
+    SCIM_ERRORS,
     SHELL_AUTH,
     Config,
     ConfigError,
@@ -134,13 +135,25 @@ def cli(context: click.Context) -> None:
     metavar="JSON",
     help="A rule for requests that fail. Repeatable.",
 )
+@_option(
+    "--scim-errors",
+    type=click.Choice(SCIM_ERRORS),
+    default=SCIM_ERRORS[0],
+    show_default=True,
+    help="Whose form the errors of SCIM have.",
+)
 def serve(
-    data: Path, follow: str, shell_auth: str, relative_url_root: str, **options: Any
+    data: Path,
+    follow: str,
+    shell_auth: str,
+    relative_url_root: str,
+    scim_errors: str,
+    **options: Any,
 ) -> None:
     """Serve the API."""
     from internal_api import server  # noqa: PLC0415 - the other commands need none
 
-    config = Config(data, follow, shell_auth, relative_url_root)
+    config = Config(data, follow, shell_auth, relative_url_root, scim_errors)
     server.serve(config, server.Options(**options))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 ENVIRONMENT_PREFIX = "INTERNAL_API_"
 FOLLOW = ("documentation", "gitlab")
 SHELL_AUTH = ("any", "jwt")
+SCIM_ERRORS = ("gitlab", "rfc")
 _ROOT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
@@ -28,6 +29,7 @@ class Config:
         shell_auth: How GitLab Shell and Gitaly may authenticate: `any`, or by `jwt`
             only, as in late GitLab 15.
         relative_url_root: The prefix of every path; a slash at its end is dropped.
+        scim_errors: Whose form the errors of SCIM have: `gitlab`'s, or `rfc` 7644's.
 
     Raises:
         ConfigError: A value is none of these.
@@ -37,6 +39,7 @@ class Config:
     follow: str = "documentation"
     shell_auth: str = "any"
     relative_url_root: str = ""
+    scim_errors: str = "gitlab"
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -49,6 +52,7 @@ class Config:
         for name, value, choices in (
             ("follow", self.follow, FOLLOW),
             ("shell auth", self.shell_auth, SHELL_AUTH),
+            ("SCIM errors", self.scim_errors, SCIM_ERRORS),
         ):
             if value not in choices:
                 raise ConfigError(f"{name} {value!r}: expected {' or '.join(choices)}")

@@ -224,12 +224,67 @@ class TooManyRequests(ApiError):
         super().__init__({"message": {"error": text}})
 
 
-def add_error_handlers(app: falcon.App[Any, Any]) -> None:
-    """Answer every exception in GitLab's words, never with a traceback."""
+SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+class ScimError(ApiError):
+    """What the routes of identity providers refuse, by default with 412.
+
+    Attributes:
+        rfc_body: The same in the form of RFC 7644, section 3.12.
+
+    Source: `ee/lib/ee/api/entities/scim/error.rb`.
+    """
+
+    status = 412
+
+    def __init__(self, detail: str) -> None:
+        body = {"schemas": [SCIM_ERROR], "detail": detail, "status": self.status}
+        super().__init__(body)
+        self.rfc_body = body | {"status": str(self.status)}
+
+
+class ScimNotFound(ScimError):
+    """Something in the path does not exist.
+
+    Source: `ee/lib/ee/api/entities/scim/not_found.rb`.
+    """
+
+    status = 404
+
+
+class ScimConflict(ScimError):
+    """Somebody else has it already.
+
+    Source: `ee/lib/ee/api/entities/scim/conflict.rb`.
+    """
+
+    status = 409
+
+
+class ScimUnauthorized(ScimError):
+    """`unauthorized!`, which in GitLab knows nothing of SCIM."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("401 Unauthorized")
+        self.body = Unauthorized().body
+
+
+def add_error_handlers(app: falcon.App[Any, Any], scim_errors: str) -> None:
+    """Answer every exception in GitLab's words, never with a traceback.
+
+    Args:
+        app: The application.
+        scim_errors: Whose form the errors of SCIM have, `gitlab` or `rfc`.
+    """
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(OSError, _unavailable)
     app.add_error_handler(sqlite3.DatabaseError, _unavailable)
     app.add_error_handler(ApiError, _api_error)
+    if scim_errors == "rfc":
+        app.add_error_handler(ScimError, _rfc_error)
     app.add_error_handler(ParameterError, _parameter_error)
     app.add_error_handler(InvalidParameter, _invalid_parameter)
     app.add_error_handler(MalformedRequest, _malformed)
@@ -251,8 +306,20 @@ def refuse(req: falcon.Request, resp: falcon.Response, error: ApiError) -> None:
 def _words(body: object) -> str:
     """What a body says."""
     while isinstance(body, dict) and body:
-        body = body.get("message") or body.get("error") or next(iter(body.values()))
+        body = (
+            body.get("message")
+            or body.get("error")
+            or body.get("detail")
+            or next(iter(body.values()))
+        )
     return str(body)
+
+
+def _rfc_error(
+    req: falcon.Request, resp: falcon.Response, error: ScimError, _params: object
+) -> None:
+    req.context.reason = error.why
+    write_json(resp, error.status, error.rfc_body)
 
 
 def _api_error(

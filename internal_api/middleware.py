@@ -21,6 +21,7 @@ BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 JSON = "application/json"
+SCIM_JSON = "application/scim+json"
 
 
 class Gate:
@@ -31,11 +32,20 @@ class Gate:
     """
 
     def __init__(self) -> None:
-        self._authenticate: dict[tuple[object, str], Authenticate] = {}
+        self._doors: dict[tuple[object, str], tuple[Authenticate, str | None]] = {}
 
-    def admit(self, resource: object, method: str, authenticate: Authenticate) -> None:
-        """Let a verb through to a resource, for callers who authenticate so."""
-        self._authenticate[resource, method] = authenticate
+    def admit(
+        self,
+        resource: object,
+        method: str,
+        authenticate: Authenticate,
+        media_type: str | None = None,
+    ) -> None:
+        """Let a verb through to a resource, for callers who authenticate so.
+
+        Whatever they are answered has the media type, if it is not JSON as such.
+        """
+        self._doors[resource, method] = authenticate, media_type
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         """Read query, form and JSON alike into `req.context.params`.
@@ -59,11 +69,13 @@ class Gate:
     def process_resource(
         self,
         req: falcon.Request,
-        _resp: falcon.Response,
+        resp: falcon.Response,
         resource: object,
-        _params: dict[str, Any],
+        fields: dict[str, Any],
     ) -> None:
         """Refuse what only an existing route refuses, then unknown callers.
+
+        The fields of the path are `req.context.fields`.
 
         Raises:
             UnknownRoute: The path exists, but not with this verb.
@@ -71,9 +83,13 @@ class Gate:
             ApiError: Another body or format than the API speaks, or the caller, in
                 the words of the route's scheme.
         """
-        authenticate = self._authenticate.get((resource, req.method))
-        if authenticate is None:
+        door = self._doors.get((resource, req.method))
+        if door is None:
             raise UnknownRoute().because(f"no route for {req.method}")
+        authenticate, media_type = door
+        if media_type is not None:
+            resp.content_type = media_type
+        req.context.fields = fields
         if req.context.refusal:
             raise req.context.refusal
         authenticate(req)
@@ -115,7 +131,7 @@ def _read_parameters(
     content_type = req.env.get("CONTENT_TYPE", "")
     media_type = content_type.partition(";")[0].strip().lower()
     read: dict[str, object] = {}
-    if media_type == JSON:
+    if media_type in (JSON, SCIM_JSON):
         read = params.parse_json(body)
     elif media_type == FORM:
         read = params.parse_query(body.decode("latin-1"))

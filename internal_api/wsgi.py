@@ -1,8 +1,9 @@
 """The application for any WSGI server, its settings from the environment.
 
 The variables are those of `internal-api serve`: `INTERNAL_API_DATA`,
-`INTERNAL_API_FOLLOW`, `INTERNAL_API_SHELL_AUTH`, `INTERNAL_API_RELATIVE_URL_ROOT`;
-there are control routes if `INTERNAL_API_CONTROL_TOKEN` is set.
+`INTERNAL_API_FOLLOW`, `INTERNAL_API_SHELL_AUTH`, `INTERNAL_API_RELATIVE_URL_ROOT`,
+`INTERNAL_API_SCIM_ERRORS`; there are control routes if `INTERNAL_API_CONTROL_TOKEN`
+is set.
 """
 
 import os

@@ -31,10 +31,11 @@ def test_variables() -> None:
         "INTERNAL_API_FOLLOW": "gitlab",
         "INTERNAL_API_SHELL_AUTH": "jwt",
         "INTERNAL_API_RELATIVE_URL_ROOT": "/gitlab/",
+        "INTERNAL_API_SCIM_ERRORS": "rfc",
         "INTERNAL_API_OTHER": "x",
         "DATA": "y",
     }
-    expected = Config(Path("/data"), "gitlab", "jwt", "/gitlab")
+    expected = Config(Path("/data"), "gitlab", "jwt", "/gitlab", "rfc")
     assert from_environment(environ) == expected
 
 
@@ -43,6 +44,7 @@ def test_variables() -> None:
     [
         ("FOLLOW", "follow 'x': expected documentation or gitlab"),
         ("SHELL_AUTH", "shell auth 'x': expected any or jwt"),
+        ("SCIM_ERRORS", "SCIM errors 'x': expected gitlab or rfc"),
         ("RELATIVE_URL_ROOT", "relative URL root 'x': expected a path like /gitlab"),
     ],
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from internal_api.access.levels import PUBLIC
 from internal_api.access.values import User
 from internal_api.dates import iso_time
 
@@ -29,6 +30,99 @@ _USER = f"SELECT {', '.join(User._fields)} FROM users WHERE id = ?"  # noqa: S60
 def find(connection: sqlite3.Connection, user_id: int) -> User:
     """The user of this id, who exists."""
     return User._make(connection.execute(_USER, (user_id,)).fetchone())
+
+
+def find_by_username(connection: sqlite3.Connection, username: str) -> int | None:
+    """The id of the user of this name, in any case."""
+    select = "SELECT id FROM users WHERE username = ?"
+    row = connection.execute(select, (username,)).fetchone()
+    return int(row[0]) if row else None
+
+
+def find_by_any_email(connection: sqlite3.Connection, email: str) -> int | None:
+    """The id of the user with this address, the first or a further one."""
+    select = """SELECT id FROM users WHERE email = ?1
+        UNION ALL SELECT user_id FROM emails WHERE email = ?1"""
+    row = connection.execute(select, (email,)).fetchone()
+    return int(row[0]) if row else None
+
+
+def is_taken(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether a user, a group or a project has this path."""
+    select = "SELECT 1 FROM routes WHERE path = ?"
+    return connection.execute(select, (path,)).fetchone() is not None
+
+
+class ProvisionedUser(NamedTuple):
+    """A new user whom an identity provider has sent; the group may be the instance."""
+
+    username: str
+    name: str
+    email: str
+    confirmed: bool
+    provisioned_by_group_id: int | None
+
+
+def create(connection: sqlite3.Connection, new: ProvisionedUser) -> int:
+    """Store a user with the personal namespace, and give the id.
+
+    Raises:
+        sqlite3.IntegrityError: Name or address is taken.
+    """
+    (user_id,) = connection.execute(
+        """INSERT INTO users
+        (username, name, email, confirmed, provisioned_by_group_id)
+        VALUES (?, ?, ?, ?, ?) RETURNING id""",
+        new,
+    ).fetchone()
+    (namespace_id,) = connection.execute(
+        """INSERT INTO namespaces (type, name, owner_id, visibility_level)
+        VALUES (:type, :name, :owner_id, :visibility_level) RETURNING id""",
+        personal_namespace(user_id, new.name),
+    ).fetchone()
+    connection.execute(
+        """INSERT INTO routes (source_type, source_id, path)
+        VALUES (:source_type, :source_id, :path)""",
+        personal_route(namespace_id, new.username),
+    )
+    return int(user_id)
+
+
+def personal_namespace(user_id: int, name: str) -> dict[str, object]:
+    """The columns of the namespace of a user: everybody may see it.
+
+    Source: `User#ensure_namespace_correct`.
+    """
+    return {
+        "type": "User",
+        "owner_id": user_id,
+        "name": name,
+        "visibility_level": PUBLIC,
+    }
+
+
+def personal_route(namespace_id: int, username: str) -> dict[str, object]:
+    """The columns of its route: the path is the username."""
+    return {"source_type": "Namespace", "source_id": namespace_id, "path": username}
+
+
+def block(connection: sqlite3.Connection, user_id: int) -> None:
+    """Block a user, unless banned.
+
+    Source: the state machine of `app/models/user.rb`.
+    """
+    connection.execute(
+        "UPDATE users SET state = 'blocked' WHERE id = ? AND state <> 'banned'",
+        (user_id,),
+    )
+
+
+def unblock(connection: sqlite3.Connection, user_id: int) -> None:
+    """Let a blocked user in again."""
+    connection.execute(
+        "UPDATE users SET state = 'active' WHERE id = ? AND state = 'blocked'",
+        (user_id,),
+    )
 
 
 def name(connection: sqlite3.Connection, user_id: int) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import jwt
 import pytest
 from api import Api, MakeApi
+from webtest import TestResponse
 
 from internal_api import seeds
 
@@ -339,3 +340,95 @@ def test_later_members(demo: Api) -> None:
     )
     assert listed.json == [exclusion]
     assert demo.app.delete(url, headers=headers).status_int == 204
+
+
+# ------------------------------------------------------------------ SCIM
+
+SCIM = "/api/scim/v2/groups/test_group/Users"
+SCIM_HEADERS = {
+    "Authorization": "Bearer demo-scim-token",
+    "Content-Type": "application/scim+json",
+}
+DOCUMENTED_USER = {
+    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+    "id": "0b1d561c-21ff-4092-beab-8154b17f82f2",
+    "active": True,
+    "name.formatted": "Test User",
+    "userName": "username",
+    "meta": {"resourceType": "User"},
+    "emails": [{"type": "work", "value": "name@example.com", "primary": True}],
+}
+SCIM_ID = "f0b1d561c-21ff-4092-beab-8154b17f82f2"
+
+
+def call_scim(demo: Api, method: str, path: str, body: str = "") -> TestResponse:
+    """Send a documented request to the routes of the group."""
+    return demo.app.request(
+        SCIM + path,
+        method=method,
+        headers=SCIM_HEADERS,
+        body=body.encode(),
+        expect_errors=True,
+    )
+
+
+def test_scim_list_200(demo: Api) -> None:
+    """`GET Users` finds the documented user by the documented filter."""
+    path = "?filter=id%20eq%20%220b1d561c-21ff-4092-beab-8154b17f82f2%22"
+    answer = call_scim(demo, "GET", path)
+    assert answer.status_int == 200
+    (user,) = answer.json.pop("Resources")
+    assert DOCUMENTED_USER.items() <= user.items()
+    assert answer.json | {"Resources": None} == {
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": 1,
+        "itemsPerPage": 20,
+        "startIndex": 1,
+        "Resources": None,
+    }
+
+
+def test_scim_get_200(demo: Api) -> None:
+    """`GET Users/:id` answers a user, of the id that is asked for.
+
+    The documentation shows the answer for the user of the other examples.
+    """
+    answer = call_scim(demo, "GET", f"/{SCIM_ID}")
+    assert answer.status_int == 200
+    assert answer.json.keys() >= DOCUMENTED_USER.keys()
+    assert answer.json["id"] == SCIM_ID
+    other = call_scim(demo, "GET", f"/{DOCUMENTED_USER['id']}").json
+    assert DOCUMENTED_USER.items() <= other.items()
+
+
+def test_scim_create_201(demo: Api) -> None:
+    """`POST Users` answers the documented user, who is there by another id."""
+    answer = call_scim(
+        demo,
+        "POST",
+        "",
+        '{"externalId":"test_uid","active":null,"userName":"username","emails":'
+        '[{"primary":true,"type":"work","value":"name@example.com"}],"name":'
+        '{"formatted":"Test User","familyName":"User","givenName":"Test"},"schemas":'
+        '["urn:ietf:params:scim:schemas:core:2.0:User"],"meta":'
+        '{"resourceType":"User"}}',
+    )
+    assert answer.status_int == 201
+    assert DOCUMENTED_USER.items() <= answer.json.items()
+
+
+def test_scim_update_204(demo: Api) -> None:
+    """`PATCH Users/:id` accepts the documented operation."""
+    body = '{ "Operations": [{"op":"Add","path":"name.formatted","value":"New Name"}] }'
+    answer = call_scim(demo, "PATCH", f"/{SCIM_ID}", body)
+    assert (answer.status_int, answer.body) == (204, b"")
+
+
+def test_scim_remove_204(demo: Api) -> None:
+    """`DELETE Users/:id` takes the user out of the group."""
+    answer = call_scim(demo, "DELETE", f"/{SCIM_ID}")
+    assert (answer.status_int, answer.body) == (204, b"")
+    assert demo.rows(
+        """SELECT username FROM members JOIN users ON users.id = user_id
+        WHERE source_type = 'Namespace' AND source_id = 30"""
+    ) == [("root",), ("username",)]

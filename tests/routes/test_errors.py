@@ -423,7 +423,7 @@ def assert_is_answer(answer: tuple[int, str, bytes]) -> None:
     if media_type == "text/plain":
         assert body in {b"Bad Request", b"GitLab OK", b""}, answer
     elif body:
-        assert media_type == JSON, answer
+        assert media_type in {JSON, "application/scim+json"}, answer
         json.loads(body)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from api import ADMIN_TOKEN, PREFIX, Api, MakeApi
+from webtest import TestResponse
 
 from internal_api import seeds
 from internal_api.app import ROUTES
@@ -110,6 +112,19 @@ REQUESTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     # The project that `use` has made: its message waits.
     ("POST", "post_receive", {"project": "rubi/created", "identifier": "user-7"}),
 )
+SCIM_GROUP, SCIM_INSTANCE = "/api/scim/v2/groups/test_group", "/api/scim/v2/application"
+SCIM_HEADERS = {
+    SCIM_GROUP: {"Authorization": "Bearer demo-scim-token"},
+    SCIM_INSTANCE: {"Authorization": "Bearer instance-token"},
+}
+SCIM_REQUESTS = [
+    ("GET", place + path)
+    for place in SCIM_HEADERS
+    for path in (
+        "/Users",
+        "/Users/made",
+    )
+]
 GENERATED = re.compile(r'"(lfs_token|token)":"[^"]+"|"recovery_codes":\[[^]]+\]')
 
 
@@ -123,7 +138,22 @@ def answers(api: Api) -> list[tuple[str, int, str]]:
         call = getattr(api.app, name)
         answer = call(url, params, headers=headers, status="*")
         found.append((path, answer.status_int, GENERATED.sub("…", answer.text)))
+    for method, path in SCIM_REQUESTS:
+        answer = call_scim(api, method, path)
+        found.append((path, answer.status_int, answer.text))
     return found
+
+
+def call_scim(api: Api, method: str, path: str, body: object = None) -> TestResponse:
+    """Call as the identity provider of the group or of the instance."""
+    place = SCIM_GROUP if path.startswith(SCIM_GROUP) else SCIM_INSTANCE
+    return api.app.request(
+        path,
+        method=method,
+        headers=SCIM_HEADERS[place] | {"Content-Type": "application/scim+json"},
+        body=json.dumps(body).encode() if body else b"",
+        expect_errors=True,
+    )
 
 
 def use(api: Api) -> None:
@@ -149,6 +179,15 @@ def use(api: Api) -> None:
     )
     api.post_json("two_factor_recovery_codes", {"key_id": 7})
     buy(api)
+    user = {
+        "externalId": "made",
+        "userName": "made",
+        "emails": [{"primary": True, "value": "made@example.com"}],
+        "name": {"formatted": "Made Up"},
+    }
+    for place in SCIM_HEADERS:
+        call_scim(api, "POST", f"{place}/Users", user)
+        call_scim(api, "DELETE", f"{place}/Users/made")
 
 
 def buy(api: Api) -> None:
@@ -193,6 +232,11 @@ def test_every_route_is_asked() -> None:
             url = url.replace(f"/{value}", f"/{{{field}}}", 1)
         asked.add((method, url))
     assert asked == routes
+    scim = {path for path, _ in ROUTES if path.startswith("/api/scim")}
+    fields = re.compile(r"\{\w+\}")
+    for path in scim:
+        form = re.compile(fields.sub(r"[^/]+", path))
+        assert any(form.fullmatch(asked) for _, asked in SCIM_REQUESTS)
 
 
 @pytest.mark.parametrize("change", [None, use])
@@ -201,6 +245,9 @@ def test_export_answers_alike(
 ) -> None:
     """`export`, then `seed` into an empty database, changes no answer of any route."""
     first = make_api()
+    seed = tmp_path / "instance.yml"
+    seed.write_text("settings: {scim_token: instance-token}")
+    seeds.load(first.database, [seeds.read(str(seed))])
     if change:
         change(first)
     text = seeds.export(first.database, first.clock.now)

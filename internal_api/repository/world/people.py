@@ -6,10 +6,11 @@ from itertools import count
 
 from msgspec import UNSET
 
-from internal_api.access.levels import PUBLIC
 from internal_api.dates import iso_time
+from internal_api.repository.users import personal_namespace, personal_route
 from internal_api.repository.world.columns import given
 from internal_api.repository.world.references import Namespace, References
+from internal_api.repository.world.rows import Row
 from internal_api.seed_document import (
     DeployKey,
     Document,
@@ -75,9 +76,7 @@ def _load_user(refs: References, at: str, user: User) -> int:
     return user_id
 
 
-def _load_namespace(
-    refs: References, at: str, user: User, row: dict[str, object]
-) -> None:
+def _load_namespace(refs: References, at: str, user: User, row: Row) -> None:
     """The personal namespace: its path is the username, everybody may see it."""
     existing = refs.rows.find("namespaces", owner_id=row["id"])
     if existing is None and refs.rows.find("routes", path=user.username):
@@ -86,20 +85,8 @@ def _load_namespace(
     namespace_id = refs.identify("namespaces", f"{at}.namespace_id", existing, named)
     columns = {"name": row["name"]}
     if existing is None:
-        columns |= {
-            "id": namespace_id,
-            "type": "User",
-            "owner_id": row["id"],
-            "visibility_level": PUBLIC,
-        }
-        refs.rows.put(
-            "routes",
-            {
-                "source_type": "Namespace",
-                "source_id": namespace_id,
-                "path": user.username,
-            },
-        )
+        columns = {"id": namespace_id} | personal_namespace(row["id"], row["name"])
+        refs.rows.put("routes", personal_route(namespace_id, user.username))
     refs.rows.put("namespaces", columns, existing)
     refs.add_namespace(user.username, Namespace(namespace_id, "User"))
 
