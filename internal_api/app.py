@@ -108,8 +108,18 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
         f"{NAMESPACE}/storage/limit_exclusion",
         storage_limit_exclusions.StorageLimitExclusion,
     ),
+    (f"{SCIM_GROUP}/ServiceProviderConfig", scim.ServiceProviderConfig),
+    (f"{SCIM_GROUP}/ResourceTypes", scim.ResourceTypes),
+    (f"{SCIM_GROUP}/ResourceTypes/{{id}}", scim.ResourceType),
+    (f"{SCIM_GROUP}/Schemas", scim.Schemas),
+    (f"{SCIM_GROUP}/Schemas/{{id}}", scim.Schema),
     (f"{SCIM_INSTANCE}/Users", scim.Users),
     (f"{SCIM_INSTANCE}/Users/{{id}}", scim.User),
+    (f"{SCIM_INSTANCE}/ServiceProviderConfig", scim.ServiceProviderConfig),
+    (f"{SCIM_INSTANCE}/ResourceTypes", scim.ResourceTypes),
+    (f"{SCIM_INSTANCE}/ResourceTypes/{{id}}", scim.ResourceType),
+    (f"{SCIM_INSTANCE}/Schemas", scim.Schemas),
+    (f"{SCIM_INSTANCE}/Schemas/{{id}}", scim.Schema),
     ("/-/health", health.Health),
     ("/-/liveness", health.Liveness),
     ("/-/readiness", health.Readiness),
@@ -203,6 +213,7 @@ def create_app(
         Scheme.ADMIN: tokens.authenticate_admin,
         Scheme.GITLAB_COM_ADMIN: tokens.authenticate_gitlab_com_admin,
         Scheme.SCIM: scim_token.authenticate,
+        Scheme.SCIM_DISCOVERY: scim_token.allow_discovery,
     }
     gate, router = Gate(), Router()
     app = falcon.App(router=router, request_type=Request, response_type=Response)

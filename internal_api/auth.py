@@ -77,6 +77,7 @@ class Scheme(Enum):
     ADMIN = "admin token"
     GITLAB_COM_ADMIN = "admin token, on GitLab.com"
     SCIM = "SCIM token"
+    SCIM_DISCOVERY = "none, but a group needs SAML"
 
 
 def authenticate_nobody(_req: falcon.Request) -> None:
@@ -553,6 +554,17 @@ class ScimToken:
             )
         context = req.context
         context.scheme, context.identity = Scheme.SCIM.value, path or "the instance"
+
+    def allow_discovery(self, req: falcon.Request) -> None:
+        """Accept everybody, where there is a provider.
+
+        Raises:
+            ApiError: There is none.
+        """
+        path = req.context.fields.get("group")
+        if path is not None:
+            with self._database.reading() as connection:
+                _saml_group(connection, path)
 
 
 def _saml_group(connection: Connection, path: str) -> SamlGroup:

@@ -1,4 +1,4 @@
-"""What identity providers are answered."""
+"""What identity providers are answered: users, and what is supported at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from internal_api.repository.scim import Identity
-from internal_api.scim_requests import Page
+from internal_api.scim_requests import MAX_PER_PAGE, Page
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 CORE = "urn:ietf:params:scim:schemas:core:2.0"
@@ -48,3 +48,198 @@ def list_response(found: Sequence[Document], total: int, page: Page) -> Document
         "startIndex": page.start_index,
         "Resources": found,
     }
+
+
+# ---------------------------------------------------------------- discovery
+# GitLab has none of it. Source: RFC 7643, sections 5 to 7.
+
+
+def _attribute(name: str, kind: str = "string", **characteristics: object) -> Document:
+    """An attribute of a schema, that a client only reads unless it is said."""
+    attribute: Document = {
+        "name": name,
+        "type": kind,
+        "multiValued": False,
+        "description": "",
+        "required": False,
+        "mutability": "readOnly",
+        "returned": "default",
+    }
+    if kind == "string":
+        attribute |= {"caseExact": False, "uniqueness": "none"}
+    return attribute | characteristics
+
+
+def _complex(name: str, *attributes: Document, **characteristics: object) -> Document:
+    return _attribute(name, "complex", **characteristics, subAttributes=[*attributes])
+
+
+def _schema(name: str, description: str, *attributes: Document) -> Document:
+    return {
+        "schemas": [f"{CORE}:Schema"],
+        "id": f"{CORE}:{name}",
+        "name": name,
+        "description": description,
+        "attributes": [*attributes],
+        "meta": {"resourceType": "Schema"},
+    }
+
+
+_ONCE: Any = {"mutability": "immutable"}
+_USER = _schema(
+    "User",
+    "A member of the group, or a user of the instance",
+    _attribute(
+        "externalId",
+        required=True,
+        mutability="readWrite",
+        returned="never",
+        uniqueness="server",
+        description="What the identity provider calls the user; the answer's id",
+    ),
+    _attribute(
+        "userName",
+        required=True,
+        uniqueness="server",
+        description="Made fit and unique when the user is created",
+        **_ONCE,
+    ),
+    _complex(
+        "name",
+        _attribute("formatted", required=True, **_ONCE),
+        _attribute("familyName", **_ONCE),
+        _attribute("givenName", **_ONCE),
+        required=True,
+        description="Without formatted it is put together from the others",
+        **_ONCE,
+    ),
+    _attribute("name.formatted", description="The same as name and formatted"),
+    _complex(
+        "emails",
+        _attribute("value", required=True, uniqueness="server", **_ONCE),
+        _attribute("type", canonicalValues=["work"], **_ONCE),
+        _attribute(
+            "primary",
+            "boolean",
+            required=True,
+            description="True, unless the type is work",
+            **_ONCE,
+        ),
+        multiValued=True,
+        required=True,
+        description="The first that is primary, or of work, is taken",
+        **_ONCE,
+    ),
+    _attribute(
+        "active",
+        "boolean",
+        mutability="readWrite",
+        description="Always true for a new user",
+    ),
+)
+_SUPPORTED = _attribute("supported", "boolean", required=True)
+_SERVICE_PROVIDER_CONFIG = _schema(
+    "ServiceProviderConfig",
+    "What the service supports",
+    _complex("patch", _SUPPORTED, required=True),
+    _complex(
+        "bulk",
+        _SUPPORTED,
+        _attribute("maxOperations", "integer", required=True),
+        _attribute("maxPayloadSize", "integer", required=True),
+        required=True,
+    ),
+    _complex(
+        "filter",
+        _SUPPORTED,
+        _attribute("maxResults", "integer", required=True),
+        required=True,
+    ),
+    _complex("changePassword", _SUPPORTED, required=True),
+    _complex("sort", _SUPPORTED, required=True),
+    _complex("etag", _SUPPORTED, required=True),
+    _complex(
+        "authenticationSchemes",
+        _attribute("type", required=True),
+        _attribute("name", required=True),
+        _attribute("description", required=True),
+        multiValued=True,
+        required=True,
+    ),
+)
+_RESOURCE_TYPE = _schema(
+    "ResourceType",
+    "A kind of resource",
+    _attribute("id"),
+    _attribute("name", required=True),
+    _attribute("description"),
+    _attribute("endpoint", "reference", referenceTypes=["uri"], required=True),
+    _attribute("schema", "reference", referenceTypes=["uri"], required=True),
+)
+_CHARACTERISTICS = (
+    _attribute("name", required=True, caseExact=True),
+    _attribute("type", required=True),
+    _attribute("multiValued", "boolean", required=True),
+    _attribute("description"),
+    _attribute("required", "boolean"),
+    _attribute("canonicalValues", multiValued=True, caseExact=True),
+    _attribute("caseExact", "boolean"),
+    _attribute("mutability", caseExact=True),
+    _attribute("returned", caseExact=True),
+    _attribute("uniqueness", caseExact=True),
+    _attribute("referenceTypes", multiValued=True, caseExact=True),
+)
+_SCHEMA = _schema(
+    "Schema",
+    "The attributes of a kind of resource",
+    _attribute("id", required=True),
+    _attribute("name", required=True),
+    _attribute("description"),
+    _complex(
+        "attributes",
+        *_CHARACTERISTICS,
+        _complex("subAttributes", *_CHARACTERISTICS, multiValued=True),
+        multiValued=True,
+        required=True,
+    ),
+)
+SCHEMAS = {
+    schema["id"]: schema
+    for schema in (_USER, _SERVICE_PROVIDER_CONFIG, _RESOURCE_TYPE, _SCHEMA)
+}
+RESOURCE_TYPES = {
+    "User": {
+        "schemas": [f"{CORE}:ResourceType"],
+        "id": "User",
+        "name": "User",
+        "description": _USER["description"],
+        "endpoint": "/Users",
+        "schema": f"{CORE}:User",
+        "meta": {"resourceType": "ResourceType"},
+    }
+}
+SERVICE_PROVIDER_CONFIG = {
+    "schemas": [f"{CORE}:ServiceProviderConfig"],
+    "patch": {"supported": True},
+    "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+    "filter": {"supported": True, "maxResults": MAX_PER_PAGE},
+    "changePassword": {"supported": False},
+    "sort": {"supported": False},
+    "etag": {"supported": False},
+    "authenticationSchemes": [
+        {
+            "type": "oauthbearertoken",
+            "name": "SCIM token",
+            "description": "Authorization: Bearer, with the SCIM token of the group"
+            " or of the instance",
+            "primary": True,
+        }
+    ],
+    "meta": {"resourceType": "ServiceProviderConfig"},
+}
+
+
+def everything(documents: dict[str, Document]) -> Document:
+    """All documents of a kind, on one page."""
+    found = [*documents.values()]
+    return list_response(found, len(found), Page(1, len(found)))

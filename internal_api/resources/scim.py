@@ -3,10 +3,13 @@
 A group is in the path of its routes; without one they are the instance's.
 
 Source: documentation, "SCIM API"; `ee/lib/api/scim.rb`, in later versions
-`ee/lib/api/scim/group_scim.rb` and `instance_scim.rb`.
+`ee/lib/api/scim/group_scim.rb` and `instance_scim.rb`. What GitLab lacks, discovery,
+is RFC 7644, section 4.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import falcon
 
@@ -162,3 +165,71 @@ def _no_content(resp: falcon.Response) -> None:
 def _parameters(req: falcon.Request) -> str:
     """All parameters as Ruby shows them, those of the path last."""
     return inspect(filter_parameters(req.context.params | req.context.fields))
+
+
+# ---------------------------------------------------------------- discovery
+
+
+class _Discovery:
+    """What a client may ask before it has a token."""
+
+    authentication = Scheme.SCIM_DISCOVERY
+    media_type = SCIM_JSON
+
+    def __init__(self, service: Service) -> None:
+        pass
+
+
+class ServiceProviderConfig(_Discovery):
+    """`/ServiceProviderConfig`: what is supported."""
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """Answer what is supported."""
+        write_json(resp, 200, scim_documents.SERVICE_PROVIDER_CONFIG)
+
+
+class ResourceTypes(_Discovery):
+    """`/ResourceTypes`: what kinds of resources there are."""
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """Answer all of them."""
+        write_json(resp, 200, scim_documents.everything(scim_documents.RESOURCE_TYPES))
+
+
+class ResourceType(_Discovery):
+    """`/ResourceTypes/:id`: one of them."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """Answer it.
+
+        Raises:
+            ScimNotFound: There is none of this id.
+        """
+        write_json(resp, 200, _document(scim_documents.RESOURCE_TYPES, req))
+
+
+class Schemas(_Discovery):
+    """`/Schemas`: what attributes they have."""
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """Answer all of them."""
+        write_json(resp, 200, scim_documents.everything(scim_documents.SCHEMAS))
+
+
+class Schema(_Discovery):
+    """`/Schemas/:id`: one of them, by its URN."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """Answer it.
+
+        Raises:
+            ScimNotFound: There is none of this id.
+        """
+        write_json(resp, 200, _document(scim_documents.SCHEMAS, req))
+
+
+def _document(documents: dict[str, Any], req: falcon.Request) -> Any:
+    name: str = req.context.fields["id"]
+    if name not in documents:
+        raise ScimNotFound(f"Resource {name} not found")
+    return documents[name]

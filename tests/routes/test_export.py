@@ -123,6 +123,11 @@ SCIM_REQUESTS = [
     for path in (
         "/Users",
         "/Users/made",
+        "/ServiceProviderConfig",
+        "/ResourceTypes",
+        "/ResourceTypes/User",
+        "/Schemas",
+        "/Schemas/x",
     )
 ]
 GENERATED = re.compile(r'"(lfs_token|token)":"[^"]+"|"recovery_codes":\[[^]]+\]')
