@@ -440,7 +440,7 @@ CREATE TABLE subscription_add_on_purchases (
 ) WITHOUT ROWID;
 
 CREATE TABLE namespaces_storage_limit_exclusions (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- answered, so that none comes again
     namespace_id INTEGER NOT NULL UNIQUE REFERENCES namespaces (id),
     reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 255)
 );

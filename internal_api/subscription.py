@@ -40,20 +40,20 @@ class Subscription(NamedTuple):
     Dates are `YYYY-MM-DD`, times UTC text; truth values may be 0 and 1.
     """
 
-    plan_code: str | None
-    seats: int
-    seats_in_use: int
-    max_seats_used: int | None
-    seats_owed: int
     start_date: str
-    end_date: str | None
-    trial: int
-    trial_starts_on: str | None
-    trial_ends_on: str | None
-    trial_extension_type: int | None
-    auto_renew: int | None
-    max_seats_used_changed_at: str | None
-    updated_at: str | None
+    plan_code: str | None = None
+    seats: int = 0
+    seats_in_use: int = 0
+    max_seats_used: int | None = 0
+    seats_owed: int = 0
+    end_date: str | None = None
+    trial: int = 0
+    trial_starts_on: str | None = None
+    trial_ends_on: str | None = None
+    trial_extension_type: int | None = None
+    auto_renew: int | None = None
+    max_seats_used_changed_at: str | None = None
+    updated_at: str | None = None
 
 
 # Whose changes a history row is written for; it holds what was there before.
@@ -61,23 +61,6 @@ TRACKED = (
     *("plan_code", "seats", "max_seats_used", "start_date", "end_date", "trial"),
     *("trial_starts_on", "trial_ends_on", "trial_extension_type", "auto_renew"),
 )
-NEW = Subscription(
-    plan_code=None,
-    seats=0,
-    seats_in_use=0,
-    max_seats_used=0,
-    seats_owed=0,
-    start_date="",
-    end_date=None,
-    trial=0,
-    trial_starts_on=None,
-    trial_ends_on=None,
-    trial_extension_type=None,
-    auto_renew=None,
-    max_seats_used_changed_at=None,
-    updated_at=None,
-)
-
 CountSeats = Callable[[Subscription], int]
 
 
@@ -120,7 +103,7 @@ def created(
         now: The time, in UTC.
         count_seats: Counts the seats in use under it.
     """
-    new = NEW._replace(**attributes, updated_at=iso_time(now))
+    new = Subscription(**attributes, updated_at=iso_time(now))
     return new._replace(seats_in_use=count_seats(new))
 
 

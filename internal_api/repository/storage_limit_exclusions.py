@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from internal_api.access.namespaces import Namespace
+
 
 class Exclusion(NamedTuple):
     """Why the limit does not hold for a namespace."""
@@ -40,18 +42,26 @@ def listed(connection: sqlite3.Connection, limit: int, offset: int) -> list[Excl
     return [Exclusion._make(row) for row in rows]
 
 
-def create(connection: sqlite3.Connection, namespace_id: int, reason: str) -> None:
+def create(
+    connection: sqlite3.Connection, namespace: Namespace, reason: str
+) -> Exclusion:
     """Let the limit not hold for a namespace."""
-    connection.execute(
+    (exclusion_id,) = connection.execute(
         """INSERT INTO namespaces_storage_limit_exclusions (namespace_id, reason)
-        VALUES (?, ?)""",
-        (namespace_id, reason),
-    )
+        VALUES (?, ?) RETURNING id""",
+        (namespace.id, reason),
+    ).fetchone()
+    return Exclusion(exclusion_id, namespace.id, namespace.name, reason)
 
 
-def delete(connection: sqlite3.Connection, namespace_id: int) -> None:
-    """Let the limit hold for a namespace again."""
-    connection.execute(
+def delete(connection: sqlite3.Connection, namespace_id: int) -> bool:
+    """Let the limit hold for a namespace again.
+
+    Returns:
+        Whether it did not.
+    """
+    deleted = connection.execute(
         "DELETE FROM namespaces_storage_limit_exclusions WHERE namespace_id = ?",
         (namespace_id,),
     )
+    return deleted.rowcount == 1

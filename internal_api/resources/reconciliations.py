@@ -31,6 +31,8 @@ RECONCILIATIONS_PARAMS = (
         ],
     ),
 )
+# What an element may name; the last three are not the caller's to say.
+COLUMNS = frozenset({*Reconciliation._fields, "id", "created_at", "updated_at"})
 # What PostgreSQL says when a statement would write one row twice.
 TWICE = (
     "PG::CardinalityViolation: ERROR:  ON CONFLICT DO UPDATE command cannot affect row "
@@ -72,16 +74,9 @@ class UpcomingReconciliations:
         with self._database.writing() as connection:
             ids = {element["namespace_id"] for element in elements}
             known = reconciliations.existing_namespaces(connection, ids)
-            checked = [(element, _faults(element, known)) for element in elements]
-            good = [element for element, faults in checked if not faults]
-            failure = _failure(good)
+            good, errors, failure = _judge(elements, known)
             if not failure:
                 reconciliations.put(connection, map(_reconciliation, good))
-        errors: list[object] = [
-            {str(element["namespace_id"]): faults}
-            for element, faults in checked
-            if faults
-        ]
         if failure:
             errors.append({"bulk_upsert": failure})
         if errors:
@@ -102,6 +97,24 @@ class UpcomingReconciliations:
         resp.status = 204
 
 
+def _judge(
+    elements: Sequence[dict[str, Any]], known: set[int]
+) -> tuple[list[dict[str, Any]], list[dict[str, object]], str | None]:
+    """Which elements can be stored, what is wrong with others, and why none can."""
+    good, errors = list[dict[str, Any]](), list[dict[str, object]]()
+    for element in elements:
+        unknown = next((name for name in element if name not in COLUMNS), None)
+        if unknown is not None:
+            model = "GitlabSubscriptions::UpcomingReconciliation"
+            return good, errors, f"unknown attribute '{unknown}' for {model}."
+        if faults := _faults(element, known):
+            errors.append({str(element["namespace_id"]): faults})
+        else:
+            good.append(element)
+    ids = {element["namespace_id"] for element in good}
+    return good, errors, TWICE if len(ids) < len(good) else None
+
+
 def _faults(element: dict[str, Any], known: set[int]) -> list[str]:
     """What the model says of a reconciliation."""
     is_missing = {
@@ -110,17 +123,6 @@ def _faults(element: dict[str, Any], known: set[int]) -> list[str]:
         "Display alert from": element["display_alert_from"] is None,
     }
     return [f"{name} can't be blank" for name, is_so in is_missing.items() if is_so]
-
-
-def _failure(good: Sequence[dict[str, Any]]) -> str | None:
-    """Why the statement fails that would store them all, if it does."""
-    for element in good:
-        for name in element:
-            if name not in Reconciliation._fields:
-                model = "GitlabSubscriptions::UpcomingReconciliation"
-                return f"unknown attribute '{name}' for {model}."
-    ids = [element["namespace_id"] for element in good]
-    return TWICE if len(set(ids)) < len(ids) else None
 
 
 def _reconciliation(element: dict[str, Any]) -> Reconciliation:

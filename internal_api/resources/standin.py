@@ -14,6 +14,7 @@ from typing import Any
 import falcon
 import msgspec
 
+from internal_api import seats
 from internal_api.dates import iso_time
 from internal_api.errors import write_json
 from internal_api.middleware import read_body
@@ -255,6 +256,15 @@ class Clock(Resource):
         """Show the real time again; 204."""
         self._control.clock.reset()
         resp.status = 204
+
+
+class SeatsRefresh(Resource):
+    """`POST /_standin/v1/seats/refresh`: what GitLab does every day."""
+
+    def on_post(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Count the seats of paid subscriptions, at the service's time; 200."""
+        refreshed = seats.refresh(self._database, self._control.clock())
+        write_json(resp, 200, {"refreshed": refreshed})
 
 
 def _change(req: falcon.Request) -> Change:

@@ -100,9 +100,8 @@ class StorageLimitExclusion:
             if len(reason) > MAX_REASON:
                 text = f"is too long (maximum is {MAX_REASON} characters)"
                 raise InvalidRecord({"reason": [text]})
-            storage_limit_exclusions.create(connection, found.id, reason)
-            exclusion = storage_limit_exclusions.find(connection, found.id)
-        write_json(resp, 201, exclusion and exclusion._asdict())
+            exclusion = storage_limit_exclusions.create(connection, found, reason)
+        write_json(resp, 201, exclusion._asdict())
 
     def on_delete(
         self, req: falcon.Request, resp: falcon.Response, namespace: str
@@ -119,7 +118,6 @@ class StorageLimitExclusion:
             found = existing(connection, namespace)
             if not found.is_root:
                 raise BadRequest("must use a root namespace")
-            if not storage_limit_exclusions.find(connection, found.id):
+            if not storage_limit_exclusions.delete(connection, found.id):
                 raise BadRequest("not excluded")
-            storage_limit_exclusions.delete(connection, found.id)
         resp.status = 204

@@ -55,16 +55,6 @@ UPDATE_PARAMS: tuple[Param, ...] = (
     optional("trial_extension_type", integer),
 )
 CREATE_PARAMS = (requires("start_date", date), *UPDATE_PARAMS[1:])
-ENTITY = {
-    "plan": ("code", "name", "trial", "auto_renew", "upgradable", "exclude_guests"),
-    "usage": (
-        "seats_in_subscription",
-        "seats_in_use",
-        "max_seats_used",
-        "seats_owed",
-    ),
-    "billing": ("subscription_start_date", "subscription_end_date", "trial_ends_on"),
-}
 
 
 class Subscription:
@@ -163,7 +153,8 @@ class Subscription:
     ) -> dict[str, Any]:
         """What is answered; seats that nobody pays for are counted right now."""
         if stored is None:
-            return {part: dict.fromkeys(names) for part, names in ENTITY.items()}
+            of_none = self._body(connection, namespace, Stored(start_date=""))
+            return {part: dict.fromkeys(members) for part, members in of_none.items()}
         seats_in_use = stored.seats_in_use
         if not rules.is_paid_hosted(stored):
             seats_in_use = subscriptions.count_seats(connection, namespace, stored)
@@ -172,23 +163,26 @@ class Subscription:
             name = name and rules.title(name)
             upgradable = rules.is_upgradable(stored, self._now().date())
         renews = None if stored.auto_renew is None else bool(stored.auto_renew)
-        excludes_guests = rules.excludes_guests(stored)
-        trial, most = bool(stored.trial), stored.max_seats_used
-        values = {
-            "plan": (
-                stored.plan_code,
-                name,
-                trial,
-                renews,
-                upgradable,
-                excludes_guests,
-            ),
-            "usage": (stored.seats, seats_in_use, most, stored.seats_owed),
-            "billing": (stored.start_date, stored.end_date, stored.trial_ends_on),
-        }
         return {
-            part: dict(zip(names, values[part], strict=True))
-            for part, names in ENTITY.items()
+            "plan": {
+                "code": stored.plan_code,
+                "name": name,
+                "trial": bool(stored.trial),
+                "auto_renew": renews,
+                "upgradable": upgradable,
+                "exclude_guests": rules.excludes_guests(stored),
+            },
+            "usage": {
+                "seats_in_subscription": stored.seats,
+                "seats_in_use": seats_in_use,
+                "max_seats_used": stored.max_seats_used,
+                "seats_owed": stored.seats_owed,
+            },
+            "billing": {
+                "subscription_start_date": stored.start_date,
+                "subscription_end_date": stored.end_date,
+                "trial_ends_on": stored.trial_ends_on,
+            },
         }
 
 

@@ -35,6 +35,7 @@ ROUTES: tuple[tuple[str, type[Resource]], ...] = (
     ("/v1/requests/wait", standin.RequestWait),
     ("/v1/faults", standin.Faults),
     ("/v1/clock", standin.Clock),
+    ("/v1/seats/refresh", standin.SeatsRefresh),
 )
 # Where a server listens that only this machine reaches; a socket has no address.
 LOCAL_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})

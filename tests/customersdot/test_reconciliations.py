@@ -157,8 +157,23 @@ def test_failed_statement_400(
 ) -> None:
     """The same namespace twice or an unknown member: nothing at all is stored."""
     errors = [{"999": [NAMESPACE_BLANK]}] if others else []
-    assert put(api, elements + others) == refusal(*errors, {"bulk_upsert": failure})
+    assert put(api, others + elements) == refusal(*errors, {"bulk_upsert": failure})
     assert stored(api) == [KNOWN]
+
+
+def test_unknown_member_of_what_cannot_be_stored_400(api: Api) -> None:
+    """An unknown member stops all, also where the element is wrong otherwise."""
+    failure = (
+        "unknown attribute 'note' for GitlabSubscriptions::UpcomingReconciliation."
+    )
+    elements = [element(999, note=1), element(OTHER), element(998)]
+    assert put(api, elements) == refusal({"bulk_upsert": failure})
+    assert stored(api) == [KNOWN]
+
+
+def test_columns_that_are_not_the_callers_200(api: Api) -> None:
+    """An id or a time of making is no unknown member; both are GitLab's own."""
+    assert put(api, [element(OTHER, id=7, created_at="2000-01-01")])[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from internal_api import seats
 from internal_api.subscription import (
-    NEW,
     PLANS,
     Subscription,
     is_paid_hosted,
@@ -281,4 +280,4 @@ def test_new_has_the_defaults_of_its_table(make_api: MakeApi) -> None:
     columns = ", ".join(Subscription._fields)
     select = f"SELECT {columns} FROM gitlab_subscriptions"  # noqa: S608
     (row,) = api.rows(select)
-    assert Subscription._make(row) == NEW._replace(start_date="2022-01-01")
+    assert Subscription._make(row) == Subscription(start_date="2022-01-01")

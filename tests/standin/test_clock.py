@@ -94,6 +94,22 @@ def test_messages_are_forgotten_after_five_minutes(api: StandinApi) -> None:
     assert not any("created" in message["message"] for message in answer["messages"])
 
 
+def test_seats_are_refreshed_at_the_time_of_the_service(api: StandinApi) -> None:
+    """What a refresh notes is older than a term that begins after it."""
+    admin = {"PRIVATE-TOKEN": "demo-admin-token"}
+    path = "/api/v4/namespaces/test_group/gitlab_subscription"
+    api.control("PUT", "clock", {"now": "2021-07-01T00:00:00Z"})
+    term = "start_date=2020-07-15&end_date=2021-07-15&plan_code=premium&seats=1"
+    api.api.app.post(f"{path}?{term}", headers=admin)
+    assert api.control("POST", "seats/refresh").json == {"refreshed": 1}
+    usage = api.api.app.get(path, headers=admin).json["usage"]
+    assert usage["seats_owed"] == usage["max_seats_used"] - 1 > 0
+    usage = api.api.app.put(
+        f"{path}?start_date=2021-07-15&seats=10", headers=admin
+    ).json["usage"]
+    assert usage["seats_owed"] == 0
+
+
 def test_clients_sign_in_real_time(api: StandinApi) -> None:
     """A moved clock does not lock out clients: their tokens are of the real time."""
     api.control("PUT", "clock", {"now": "2040-01-01T00:00:00Z"})
