@@ -22,6 +22,7 @@ REDACTED = "[REDACTED]"
 _HEADER = struct.Struct("<QQ")
 _LENGTH = struct.Struct("<QI")
 _ENTRIES_START = 4096
+_to_json = msgspec.json.Encoder().encode
 _LARGEST_ENTRY = ENTRY_BYTES - _LENGTH.size
 # How many characters of each text stay, if the whole does not fit: the last does.
 _CUTS = (8192, 400)
@@ -45,7 +46,7 @@ class Entry(NamedTuple):
         identity: Who the caller is, if that is more than its scheme says.
         status: Of the answer; None when the connection was dropped.
         reason: Why it was refused.
-        milliseconds: How long the answer took.
+        seconds: How long the answer took.
         answer: Its body, if it is a text.
     """
 
@@ -57,7 +58,7 @@ class Entry(NamedTuple):
     identity: str | None
     status: int | None
     reason: str | None
-    milliseconds: float
+    seconds: float
     answer: Any
 
 
@@ -95,9 +96,19 @@ class Journal:
         size = _ENTRIES_START + MOST_ENTRIES * ENTRY_BYTES
         self._memory = SharedMemory(size)
 
-    def record(self, entry: Entry) -> None:
-        """Keep an entry; the oldest one gives way."""
-        text = _encode(entry)
+    def record(self, entry: tuple[Any, ...]) -> None:
+        """Keep an entry; the oldest one gives way.
+
+        Args:
+            entry: The attributes of an `Entry`, in their order.
+        """
+        try:
+            text = _to_json(entry)
+        except (ValueError, TypeError, RecursionError):
+            # What JSON cannot hold: half of a character, say.
+            text = _shortened(entry)
+        if len(text) > _LARGEST_ENTRY:
+            text = _shortened(entry)
         with self._memory as view:
             last, cleared = _HEADER.unpack_from(view)
             last += 1
@@ -147,9 +158,11 @@ class Journal:
 def describe(number: int, entry: Entry) -> dict[str, Any]:
     """An entry as people may see it: without secrets."""
     time = datetime.fromtimestamp(entry.time, UTC)
+    attributes = entry._asdict()
     return {
         "id": number,
-        **entry._asdict(),
+        "milliseconds": round(attributes.pop("seconds") * 1000, 3),
+        **attributes,
         "time": iso_time(time),
         "identity": entry.identity or _asked_for(entry.parameters),
         "parameters": redact(entry.parameters),
@@ -181,26 +194,22 @@ def _start(number: int) -> int:
     return _ENTRIES_START + number % MOST_ENTRIES * ENTRY_BYTES
 
 
-def _encode(entry: Entry) -> bytes:
-    """An entry as JSON that fits; what is too large is cut to a text."""
-    try:
-        text = msgspec.json.encode(entry)
-    except (ValueError, TypeError, RecursionError):
-        # What JSON cannot hold: half of a character, say.
-        text = None
+def _shortened(entry: tuple[Any, ...]) -> bytes:
+    """An entry as JSON that fits: what is too large is cut to a text."""
+    whole, text = Entry(*entry), b""
     for size in _CUTS:
-        if text and len(text) <= _LARGEST_ENTRY:
-            break
-        shortened = entry._replace(
-            method=_cut(entry.method, size),
-            path=_cut(entry.path, size),
-            parameters=_cut(repr(redact(entry.parameters)), size),
-            identity=entry.identity and _cut(entry.identity, size),
-            reason=entry.reason and _cut(entry.reason, size),
+        shortened = whole._replace(
+            method=_cut(whole.method, size),
+            path=_cut(whole.path, size),
+            parameters=_cut(repr(redact(whole.parameters)), size),
+            identity=whole.identity and _cut(whole.identity, size),
+            reason=whole.reason and _cut(whole.reason, size),
             answer=None,
         )
-        text = msgspec.json.encode(shortened)
-    return text or b""
+        text = _to_json(shortened)
+        if len(text) <= _LARGEST_ENTRY:
+            break
+    return text
 
 
 def _cut(text: str, size: int) -> str:

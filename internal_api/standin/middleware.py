@@ -15,7 +15,6 @@ import msgspec
 from internal_api.errors import write_json
 from internal_api.standin.control import Control
 from internal_api.standin.faults import Rule
-from internal_api.standin.journal import Entry
 
 REASON_HEADER = "X-Standin-Reason"
 LONGEST_REASON = 1000
@@ -45,14 +44,13 @@ class Recorder:
     ) -> None:
         """Keep the request, and let a fault act that does so last."""
         context, status = req.context, resp.status_code
-        reason = context.reason
-        if reason is None and status >= REFUSAL:
-            reason = HTTPStatus(status).phrase
-        if reason:
+        reason, rule = context.reason, context.fault
+        if reason or status >= REFUSAL:
+            reason = reason or HTTPStatus(status).phrase
             resp.set_header(REASON_HEADER, _header_value(reason))
-        rule = context.fault
         elapsed_s = time.perf_counter() - context.start
-        entry = Entry(
+        # In the order of an `Entry`, without the cost of making one.
+        entry = (
             time.time() - elapsed_s,
             req.method,
             req.path,
@@ -61,7 +59,7 @@ class Recorder:
             context.identity,
             None if rule and rule.drop else status,
             reason,
-            round(elapsed_s * 1000, 3),
+            elapsed_s,
             _answer(resp.data, rule),
         )
         self._journal.record(entry)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import threading
+from fcntl import LOCK_EX, LOCK_UN, lockf
 from types import TracebackType
 
 
@@ -31,7 +31,7 @@ class SharedMemory:
     def __enter__(self) -> mmap.mmap:
         """Wait for the turn; nobody holds it for longer than a copy takes."""
         self._turn.acquire()
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        lockf(self._file, LOCK_EX)
         return self.view
 
     def __exit__(
@@ -41,7 +41,7 @@ class SharedMemory:
         traceback: TracebackType | None,
     ) -> None:
         """Let the next one in."""
-        fcntl.lockf(self._file, fcntl.LOCK_UN)
+        lockf(self._file, LOCK_UN)
         self._turn.release()
 
     def close(self) -> None:
