@@ -72,6 +72,7 @@ CREATE TABLE users (
     provisioned_by_group_id INTEGER REFERENCES namespaces (id)
 );
 
+CREATE INDEX index_users_on_admin ON users (admin) WHERE admin;
 CREATE UNIQUE INDEX index_users_on_ghost ON users (user_type) WHERE user_type = 'ghost';
 
 CREATE TABLE emails (

@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from internal_api.access.levels import OWNER, ROLES
-from internal_api.repository.authorizations import namespace_level, project_level
+from internal_api.repository.authorizations import (
+    namespace_level,
+    project_level,
+    project_users,
+)
 from internal_api.repository.database import Database
 
 GROUPS = range(1, 7)
@@ -143,6 +147,9 @@ PROJECT_LEVEL = f"SELECT {project_level('p', '?1')} FROM projects p WHERE p.id =
 NAMESPACE_LEVEL = f"SELECT {namespace_level('?2', '?1')}"
 
 
+PROJECT_USERS = project_users("?1")
+
+
 @settings(max_examples=150, deadline=None)
 @given(worlds())
 def test_highest_level(world: World) -> None:
@@ -156,6 +163,21 @@ def test_highest_level(world: World) -> None:
             for group in GROUPS:
                 found = connection.execute(NAMESPACE_LEVEL, (user, group)).fetchone()
                 assert found == (level_in_group(world, group, user),)
+        raise RollbackError
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds())
+def test_whoever_has_a_role_is_found(world: World) -> None:
+    """All with a role in a project are among its users, at their level or above."""
+    with suppress(RollbackError), DATABASE.writing() as connection:
+        insert(connection, world)
+        for project in PROJECTS:
+            levels: dict[int, int] = {}
+            for user, level in connection.execute(PROJECT_USERS, (project,)):
+                levels[user] = max(level, levels.get(user, 0))
+            for user in USERS:
+                assert levels.get(user, 0) >= level_in_project(world, project, user)
         raise RollbackError
 
 

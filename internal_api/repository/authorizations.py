@@ -58,6 +58,37 @@ def project_level(project: str, user: str) -> str:
             WHERE share.project_id = {project}.id), 0))"""  # noqa: S608
 
 
+def project_users(project: str) -> str:
+    """SQL of everybody who may have a role in a project: `user_id` and `level`.
+
+    Who has one is among them, perhaps more than once; the level may be too high.
+
+    Args:
+        project: SQL of the project's id.
+    """
+    return f"""
+        WITH near (id) AS (
+            SELECT a.ancestor_id FROM projects p
+            JOIN namespace_ancestors a ON a.namespace_id = p.namespace_id
+            WHERE p.id = {project}
+            UNION SELECT a.ancestor_id FROM project_group_links l
+            JOIN namespace_ancestors a ON a.namespace_id = l.group_id
+            WHERE l.project_id = {project}
+        ), sources (id) AS (
+            SELECT id FROM near
+            UNION SELECT l.shared_with_group_id
+            FROM near CROSS JOIN group_group_links l ON l.shared_group_id = near.id
+        )
+        SELECT m.user_id, m.access_level AS level
+        FROM sources CROSS JOIN members m ON m.source_type = 'Namespace'
+            AND m.source_id = sources.id AND m.state = 'active'
+        UNION ALL SELECT user_id, access_level FROM members
+        WHERE source_type = 'Project' AND source_id = {project} AND state = 'active'
+        UNION ALL SELECT n.owner_id, {OWNER}
+        FROM projects p JOIN namespaces n ON n.id = p.namespace_id
+        WHERE p.id = {project} AND n.owner_id IS NOT NULL"""  # noqa: S608
+
+
 def _highest(level: str, tables: str, source: str, where: str, user: str) -> str:
     """SQL of the highest level over the groups that `tables` lead to."""
     # CROSS JOIN keeps SQLite at the near end: it must not start at the members.

@@ -27,7 +27,7 @@ from internal_api.access.values import (
 )
 from internal_api.params import present, to_id
 from internal_api.repository import settings
-from internal_api.repository.authorizations import project_level
+from internal_api.repository.authorizations import project_level, project_users
 from internal_api.repository.database import Connection
 from internal_api.repository.settings import Settings
 
@@ -136,12 +136,47 @@ def _select(
 ) -> _Row:
     by_actor, argument = actor
     select = _SELECTS[by_actor, by_project]
-    row = connection.execute(select, (argument, project)).fetchone()
+    return _read(connection, connection.execute(select, (argument, project)).fetchone())
+
+
+def _read(connection: Connection, row: tuple[Any, ...]) -> _Row:
     key = None if row[0] is None else Key._make(row[:_USER])
     user = None if row[_USER] is None else User._make(row[_USER:_PROJECT])
     found = None if row[_PROJECT] is None else Project._make(row[_PROJECT:_LEVEL])
     current = settings.read(connection)
     return _Row(current, Actor(key, user), found, row[_LEVEL], row[_LEVEL + 1])
+
+
+# First nobody, then admins and deploy keys that may push, then the highest roles.
+_CANDIDATES = f"""SELECT {_COLUMNS}
+    FROM (
+        SELECT key_id, user_id FROM (
+            SELECT NULL AS key_id, NULL AS user_id, 1000 AS level
+            UNION ALL SELECT deploy_key_id, NULL, 100 * can_push
+            FROM deploy_keys_projects WHERE project_id = ?1
+            UNION ALL SELECT NULL, id, 100 FROM users WHERE admin
+            UNION ALL SELECT NULL, user_id, level FROM ({project_users("?1")})
+        ) GROUP BY key_id, user_id ORDER BY max(level) DESC, key_id, user_id LIMIT ?2
+    ) candidate
+    JOIN projects p ON p.id = ?1
+    JOIN routes r ON r.source_type = 'Project' AND r.source_id = p.id
+    LEFT JOIN keys k ON k.id = candidate.key_id
+    LEFT JOIN users u ON u.id = coalesce(candidate.user_id, {_CREATOR})"""  # noqa: S608
+
+
+def candidates(
+    connection: Connection, project_id: int, most: int
+) -> list[tuple[Actor, Container]]:
+    """Nobody, and those who may have rights in a project, as they come to it.
+
+    Args:
+        connection: In a transaction.
+        project_id: Of a project that is there.
+        most: How many besides nobody, those with the most rights first.
+    """
+    rows = connection.execute(_CANDIDATES, (project_id, most + 1)).fetchall()
+    found = [_read(connection, row) for row in rows]
+    return [(row.actor, row.container("project")) for row in found]
 
 
 # ------------------------------------------------------------------ what is named

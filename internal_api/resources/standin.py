@@ -124,6 +124,38 @@ class Restore(Resource):
         resp.status = 204
 
 
+class World(Resource):
+    """`GET /_standin/v1/world`: how much there is in the database."""
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer how many entries each list of `WorldList` has."""
+        # Only people ask for it, so it takes no memory before.
+        from internal_api.repository import overview  # noqa: PLC0415
+
+        with self._database.reading() as connection:
+            write_json(resp, 200, overview.totals(connection))
+
+
+class WorldList(Resource):
+    """`GET /_standin/v1/world/NAME`: what there is, without secrets."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        """Answer the first hundred that `search` finds, and how many it finds.
+
+        Raises:
+            ControlError: There is no such list.
+        """
+        from internal_api.repository import overview  # noqa: PLC0415
+        from internal_api.standin import world  # noqa: PLC0415
+
+        if name not in overview.NAMES:
+            known = ", ".join(overview.NAMES)
+            raise ControlError(f"{name!r} is none of {known}", status=404)
+        search, now = req.get_param("search") or "", iso_time(self._control.clock())
+        with self._database.reading() as connection:
+            write_json(resp, 200, world.show(connection, name, search, now))
+
+
 class JournalRoute(Resource):
     """A route that looks into the journal."""
 

@@ -33,6 +33,8 @@ ROUTES: tuple[tuple[str, type[Resource]], ...] = (
     ("/v1/requests/latest", standin.LatestRequest),
     ("/v1/requests/count", standin.RequestCount),
     ("/v1/requests/wait", standin.RequestWait),
+    ("/v1/world", standin.World),
+    ("/v1/world/{name}", standin.WorldList),
     ("/v1/faults", standin.Faults),
     ("/v1/clock", standin.Clock),
     ("/v1/seats/refresh", standin.SeatsRefresh),
