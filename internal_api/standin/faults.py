@@ -140,7 +140,8 @@ class Faults:
             lot = random.Random(f"{rule.seed} {draw}").random()  # noqa: S311 - no secret
             if lot >= rule.probability:
                 return False
-        return rule.times is None or self._board.count(first) < rule.times
+        before = self._board.count(first)
+        return rule.times is None or before < rule.times
 
     def _acted(self, number: int, rule: Rule) -> int:
         counted = self._board.counter(number * _COUNTERS_OF_A_RULE)

@@ -24,6 +24,14 @@ def test_fault_happens_so_many_times(api: StandinApi) -> None:
     assert api.get("faults") == {"faults": [rule | {"acted": 1}]}
 
 
+def test_fault_without_an_end_is_counted(api: StandinApi) -> None:
+    """Whoever looks sees how often a rule has acted that goes on acting."""
+    api.control("PUT", "faults", [{"status": 500}])
+    assert [api.pull().status_int for _ in range(3)] == [500] * 3
+    (rule,) = api.get("faults")["faults"]
+    assert rule == {"match": {}, "status": 500, "acted": 3}
+
+
 @pytest.mark.parametrize(
     ("match", "acts"),
     [
