@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 COMPILE := @$(BIN)/python -m compileall -q internal_api
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED) ## Serve the documentation's world at http://127.0.0.1:3001
 	$(COMPILE)
@@ -26,6 +26,10 @@ bench: $(INSTALLED) ## Measure speed and size against the goals
 	$(COMPILE)
 	$(BIN)/python -m bench
 
+picture: $(INSTALLED) ## Make the picture of the inspector, with chromium
+	$(COMPILE)
+	$(BIN)/python tests/process/picture.py
+
 clean: ## Remove what the other targets made, but the data
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find internal_api tests bench -name __pycache__ -prune -exec rm -rf {} +
@@ -39,4 +43,4 @@ $(INSTALLED): setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test lint types bench clean
+.PHONY: help run test lint types bench picture clean

@@ -11,9 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from internal_api.config import Config
 from internal_api.listeners import Listener
+from internal_api.standin.app import PREFIX
 from internal_api.standin.control import Control
 
 STANDARD_OUTPUT = "-"
@@ -94,7 +96,12 @@ class Announcement(NamedTuple):
         exposed = any(listener.is_exposed for listener in self.listeners)
         if self.control is None or not exposed:
             return []
-        return [f"Token of the control routes: {self.control.token}"]
+        token = self.control.token
+        pages = [f"{url}{PREFIX}/?{urlencode({'token': token})}" for url in self._urls]
+        return [
+            f"Token of the control routes: {token}",
+            *(f"Inspector at {page}" for page in pages),
+        ]
 
     def _command(self) -> str:
         """A request that the new instance answers."""

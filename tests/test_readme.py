@@ -319,6 +319,13 @@ def test_layout_is_there() -> None:
         assert all((folder / other).exists() for other in others)
 
 
+def test_pictures_are_there_and_small() -> None:
+    """Every picture of the README is in the project, and loads at once."""
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert pictures
+    assert all(0 < (PROJECT / path).stat().st_size < 300_000 for path in pictures)
+
+
 # ------------------------------------------------------------------ the seed format
 
 

@@ -57,6 +57,27 @@ class Resource:
         self._snapshots = standin.snapshots
 
 
+class Inspector(Resource):
+    """`GET /_standin/`: a page that shows all this to people."""
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the page, which asks the other control routes."""
+        from internal_api.standin import inspector  # noqa: PLC0415
+
+        page, policy = inspector.page()
+        resp.content_type = falcon.MEDIA_HTML
+        resp.data = page
+        resp.set_headers(
+            {
+                "Cache-Control": "no-cache",
+                "Content-Security-Policy": policy,
+                # The address may hold the token.
+                "Referrer-Policy": "no-referrer",
+                "X-Content-Type-Options": "nosniff",
+            }
+        )
+
+
 class Reset(Resource):
     """`POST /_standin/v1/reset`: every test starts from the same state."""
 

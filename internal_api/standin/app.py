@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "/_standin"
 ROUTES: tuple[tuple[str, type[Resource]], ...] = (
+    ("/", standin.Inspector),
     ("/v1/reset", standin.Reset),
     ("/v1/seed", standin.Seed),
     ("/v1/snapshots", standin.SnapshotNames),
@@ -61,10 +62,12 @@ class Guard:
 
     Args:
         token: The token.
+        open_path: The page that asks for it, which anybody may see.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, open_path: str) -> None:
         self._token = token.encode()
+        self._open_path = open_path
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         """Refuse strangers, and pages of other sites in a browser.
@@ -75,6 +78,8 @@ class Guard:
         origin = req.get_header("Origin")
         if origin and urlsplit(origin).netloc != req.netloc:
             raise ControlError(f"a page of {origin} may not do this", status=403)
+        if req.path == self._open_path:
+            return
         if not (_is_local(req) or self._has_token(req)):
             raise ControlError("the control token is missing or wrong", status=401)
 
@@ -98,7 +103,8 @@ def create_control_app(root: str, collaborators: Standin) -> Wsgi:
         root: The relative URL root.
         collaborators: What the routes act on.
     """
-    app = falcon.App(middleware=Guard(collaborators.control.token))
+    guard = Guard(collaborators.control.token, open_path=f"{root}{PREFIX}")
+    app = falcon.App(middleware=guard)
     app.req_options.strip_url_path_trailing_slash = True
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(falcon.HTTPError, _http_error)
@@ -106,7 +112,7 @@ def create_control_app(root: str, collaborators: Standin) -> Wsgi:
     for kind in BAD_REQUESTS:
         app.add_error_handler(kind, _bad_request)
     for path, resource in ROUTES:
-        app.add_route(f"{root}{PREFIX}{path}", resource(collaborators))
+        app.add_route(f"{root}{PREFIX}{path}".rstrip("/"), resource(collaborators))
     return app
 
 

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 COMMAND = (sys.executable, "-m", "internal_api")
 CHECK = "/api/v4/internal/check"
+CONTROL = "/_standin/v1/"
 PRE_RECEIVE = "/api/v4/internal/pre_receive"
 TIMEOUT_S = 60
 
@@ -141,6 +142,17 @@ class Server:
             self.connect(), "POST", path, body=encoded, headers={**json_type, **headers}
         )
 
+    def call(
+        self, method: str, path: str, body: object, headers: Mapping[str, str]
+    ) -> int:
+        """The status of the answer to JSON, whatever it is."""
+        json_type = {"Content-Type": "application/json"}
+        with contextlib.closing(self.connect()) as connection:
+            connection.request(method, path, json.dumps(body), {**json_type, **headers})
+            answer = connection.getresponse()
+            answer.read()
+        return answer.status
+
     @staticmethod
     def ask(connection: http.client.HTTPConnection, *args: Any, **kwargs: Any) -> Any:
         """The JSON of one answer."""
@@ -166,6 +178,24 @@ class Server:
 
 
 Serve = Callable[..., Server]
+
+
+def control(server: Server, method: str, path: str, body: object = None) -> Any:
+    """Status and JSON of a control route."""
+    with contextlib.closing(server.connect()) as connection:
+        connection.request(method, CONTROL + path, json.dumps(body) if body else None)
+        answer = connection.getresponse()
+        content = answer.read()
+    return answer.status, json.loads(content) if content else None
+
+
+def check(server: Server) -> int:
+    """The status of a request without a credential."""
+    with contextlib.closing(server.connect()) as connection:
+        connection.request("GET", CHECK)
+        answer = connection.getresponse()
+        answer.read()
+    return answer.status
 
 
 @dataclass(frozen=True)

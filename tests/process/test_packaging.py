@@ -15,7 +15,7 @@ from processes import CHECK, Serve, header
 
 PROJECT = Path(__file__).parents[2]
 NOT_SOURCES = (".*", "__pycache__", "build", "dist", "*.egg-info")
-DATA = {"py.typed", "schema.sql", "seeds/demo.yml"}
+DATA = {"inspector.html", "py.typed", "schema.sql", "seeds/demo.yml"}
 
 
 @pytest.fixture(scope="module")

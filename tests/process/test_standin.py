@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,27 +10,16 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from processes import CHECK, COMMAND, Serve, Server, header, run
-
-CONTROL = "/_standin/v1/"
-
-
-def control(server: Server, method: str, path: str, body: object = None) -> Any:
-    """Status and JSON of a control route."""
-    with closing(server.connect()) as connection:
-        connection.request(method, CONTROL + path, json.dumps(body) if body else None)
-        answer = connection.getresponse()
-        content = answer.read()
-    return answer.status, json.loads(content) if content else None
-
-
-def check(server: Server) -> int:
-    """The status of a request without a credential."""
-    with closing(server.connect()) as connection:
-        connection.request("GET", CHECK)
-        answer = connection.getresponse()
-        answer.read()
-    return answer.status
+from processes import (
+    CHECK,
+    COMMAND,
+    CONTROL,
+    Serve,
+    check,
+    control,
+    header,
+    run,
+)
 
 
 def test_workers_share_journal_faults_and_clock(serve: Serve) -> None:
@@ -177,6 +165,8 @@ def test_token_where_others_can_call(serve: Serve) -> None:
     """A server that others can reach prints a token, and asks for it."""
     server = serve("--bind", "0.0.0.0:0", "--control-token", "let-me-in")
     assert "Token of the control routes: let-me-in\n" in server.stderr
+    inspector = f"Inspector at {server.ready['url']}/_standin/?token=let-me-in\n"
+    assert inspector in server.stderr
     port = server.address[1]
 
     def clock(headers: dict[str, str]) -> int:

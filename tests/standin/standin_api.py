@@ -9,6 +9,8 @@ from api import Api
 from webtest import TestResponse
 
 PREFIX = "/_standin/v1/"
+# Where a stranger calls from.
+ELSEWHERE = {"REMOTE_ADDR": "10.0.0.9", "SERVER_NAME": "0.0.0.0"}  # noqa: S104
 PULL = {"key_id": "11", "project": "gnuwget/wget2", "action": "git-upload-pack"}
 
 

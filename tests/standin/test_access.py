@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from standin_api import StandinApi
+from standin_api import ELSEWHERE, StandinApi
 
-from internal_api.standin.app import ROUTES
-
-ELSEWHERE = {"REMOTE_ADDR": "10.0.0.9", "SERVER_NAME": "0.0.0.0"}  # noqa: S104
+from internal_api.standin.app import PREFIX, ROUTES
 
 
 @pytest.mark.parametrize(
@@ -59,7 +57,8 @@ def test_pages_of_other_sites_may_not(
 @pytest.mark.parametrize("path", [path for path, _resource in ROUTES])
 def test_wrong_verb_is_a_clear_error(api: StandinApi, path: str) -> None:
     """Every control route answers an error as JSON."""
-    answer = api.control("PATCH", path.removeprefix("/v1/").replace("{name}", "x"))
+    url = f"{PREFIX}{path}".replace("{name}", "x")
+    answer = api.api.app.request(url, method="PATCH", expect_errors=True)
     assert answer.status_int == 405
     assert answer.json == {"error": "405 Method Not Allowed"}
 
