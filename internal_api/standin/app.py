@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 import falcon
 
@@ -42,6 +42,7 @@ ROUTES: tuple[tuple[str, type[Resource]], ...] = (
 )
 # Where a server listens that only this machine reaches; a socket has no address.
 LOCAL_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
+_PORT = re.compile(r":\d*\Z")
 LOCAL_CALLERS = frozenset({"", "127.0.0.1", "::1", "::ffff:127.0.0.1"})
 
 # What says in its text why a request cannot be done.
@@ -76,7 +77,7 @@ class Guard:
             ControlError: It is one of these.
         """
         origin = req.get_header("Origin")
-        if origin and urlsplit(origin).netloc != req.netloc:
+        if origin and origin.partition("://")[2] != req.netloc:
             raise ControlError(f"a page of {origin} may not do this", status=403)
         if req.path == self._open_path:
             return
@@ -91,9 +92,14 @@ class Guard:
 
 
 def _is_local(req: falcon.Request) -> bool:
+    """Whether it comes over a socket, or over loopback by a name of loopback.
+
+    Another name may be one that a page on the web has given to this address.
+    """
     caller = req.env.get("REMOTE_ADDR", "")
-    name = req.env.get("SERVER_NAME", "")
-    return caller == "" or (caller in LOCAL_CALLERS and name in LOCAL_NAMES)
+    server = req.env.get("SERVER_NAME", "")
+    host = _PORT.sub("", req.env.get("HTTP_HOST", server)).strip("[]")
+    return caller == "" or (caller in LOCAL_CALLERS and {server, host} <= LOCAL_NAMES)
 
 
 def create_control_app(root: str, collaborators: Standin) -> Wsgi:

@@ -7,6 +7,8 @@ from standin_api import ELSEWHERE, StandinApi
 
 from internal_api.standin.app import PREFIX, ROUTES
 
+LOOPBACK = {"REMOTE_ADDR": "127.0.0.1", "SERVER_NAME": "127.0.0.1"}
+
 
 @pytest.mark.parametrize(
     ("environ", "status"),
@@ -26,6 +28,11 @@ from internal_api.standin.app import PREFIX, ROUTES
         (ELSEWHERE | {"HTTP_AUTHORIZATION": "Bearer \xff"}, 401),
         (ELSEWHERE | {"QUERY_STRING": "token="}, 401),
         (ELSEWHERE | {"HTTP_HOST": "localhost"}, 401),
+        (LOOPBACK | {"HTTP_HOST": "localhost:3001"}, 200),
+        (LOOPBACK | {"HTTP_HOST": "[::1]:3001"}, 200),
+        (LOOPBACK | {"HTTP_HOST": "rebound.example"}, 401),
+        (LOOPBACK | {"HTTP_HOST": "[::1"}, 401),
+        (LOOPBACK | {"HTTP_HOST": ":x"}, 401),
     ],
 )
 def test_only_this_machine_or_the_token(
@@ -44,6 +51,7 @@ def test_only_this_machine_or_the_token(
         ("http://localhost:80", 204),
         ("http://evil.example", 403),
         ("null", 403),
+        ("http://[::1", 403),
     ],
 )
 def test_pages_of_other_sites_may_not(
