@@ -17,6 +17,7 @@ from internal_api.config import Config
 from internal_api.listeners import Listener
 from internal_api.standin.app import PREFIX
 from internal_api.standin.control import Control
+from internal_api.tls import ForClients
 
 STANDARD_OUTPUT = "-"
 STANDARD_OUTPUT_DESCRIPTOR = 1
@@ -29,14 +30,14 @@ class Announcement(NamedTuple):
     Attributes:
         config: Of the instance.
         listeners: Where it listens, in the order of the options.
-        certfile: Its certificate, when it speaks TLS.
+        tls: What clients need when it speaks TLS.
         seeded: Which seeds were loaded, and what they held; empty for none.
         control: What the control routes act on, if there are any.
     """
 
     config: Config
     listeners: Sequence[Listener]
-    certfile: Path | None
+    tls: ForClients | None
     seeded: str
     control: Control | None
 
@@ -63,6 +64,7 @@ class Announcement(NamedTuple):
         lines = [
             *(f"Listening on {place}" for place in places),
             f"Secrets in {config.shell_secret_path} and {config.kas_secret_path.name}",
+            *self._certificates(),
             *([f"Seeded {self.seeded}"] if self.seeded else []),
             *self._control_token(),
             "Try:",
@@ -72,7 +74,7 @@ class Announcement(NamedTuple):
 
     def warnings(self) -> str:
         """Which addresses others can reach, and what that means."""
-        encryption = "" if self.certfile else ", and the connection is not encrypted"
+        encryption = "" if self.tls else ", and the connection is not encrypted"
         return "".join(
             f"Warning: other machines can reach {listener.address}: who knows a secret"
             f" of this instance can act as any of its clients{encryption}.\n"
@@ -82,14 +84,27 @@ class Announcement(NamedTuple):
 
     @property
     def _urls(self) -> list[str]:
-        scheme = "https" if self.certfile else "http"
         root = self.config.relative_url_root
-        urls = [listener.url(scheme, root) for listener in self.listeners]
+        urls = [listener.url(self._scheme, root) for listener in self.listeners]
         return [url for url in urls if url]
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.tls else "http"
 
     @property
     def _paths(self) -> list[str]:
         return [str(listener.path) for listener in self.listeners if listener.path]
+
+    def _certificates(self) -> list[str]:
+        """What clients trust, and what they show."""
+        if self.tls is None:
+            return []
+        lines = [f"Certificate to trust in {self.tls.ca_file}"]
+        if self.tls.certificate and self.tls.key:
+            shown = f"{self.tls.certificate} and {self.tls.key.name}"
+            lines.append(f"Certificate to show in {shown}")
+        return lines
 
     def _control_token(self) -> list[str]:
         """What the control routes ask for where other machines reach them."""
@@ -111,13 +126,15 @@ class Announcement(NamedTuple):
         data = shlex.quote(str(self.config.data))
         header = f'"$({command} header --data {data} shared-secret)"'
         words = ["curl", "--header", header]
-        if self.certfile:
-            words += ["--cacert", shlex.quote(str(self.certfile))]
+        if self.tls:
+            options = ("--cacert", "--cert", "--key")
+            for option, path in zip(options, self.tls, strict=True):
+                words += [option, shlex.quote(str(path))] if path else []
         if self._urls:
             url = self._urls[0]
         else:
             words += ["--unix-socket", shlex.quote(self._paths[0])]
-            url = f"http://localhost{self.config.relative_url_root}"
+            url = f"{self._scheme}://localhost{self.config.relative_url_root}"
         return " ".join([*words, f"{url}/api/v4/internal/check"])
 
 

@@ -14,6 +14,7 @@ from internal_api.config import (
     FOLLOW,
     SCIM_ERRORS,
     SHELL_AUTH,
+    TLS,
     Config,
     ConfigError,
 )
@@ -35,7 +36,7 @@ _data = _option(
     default=Path(".internal-api"),
     show_default=True,
     metavar="DIR",
-    help="The folder of database and secrets.",
+    help="The folder of database, secrets and certificates.",
 )
 _bind = _option(
     "--bind",
@@ -56,6 +57,11 @@ _control_token = _option(
     "--control-token",
     metavar="TOKEN",
     help="What callers of the control routes show from other machines.",
+)
+_tls = _option(
+    "--tls",
+    type=click.Choice(TLS),
+    help="Make certificates in the data directory; `mutual` demands them of clients.",
 )
 _certfile = _option(
     "--certfile", type=click.Path(path_type=Path), help="TLS certificate."
@@ -97,6 +103,7 @@ def cli(context: click.Context) -> None:
     help="Threads in each process, instead of greenlets.",
 )
 @_relative_url_root
+@_tls
 @_certfile
 @_option("--keyfile", type=click.Path(path_type=Path), help="Its key.")
 @_option(
@@ -277,14 +284,15 @@ def header(data: Path, client: str) -> None:
 @_data
 @_bind
 @_relative_url_root
+@_tls
 @_certfile
 @click.argument("client", type=click.Choice(["gitlab-shell", "gitaly", "kas"]))
 def config(
     data: Path,
     bind: tuple[str, ...],
     relative_url_root: str,
-    certfile: Path | None,
     client: str,
+    **tls: Any,
 ) -> None:
     """Print the configuration of a client of the instance that is served so.
 
@@ -292,9 +300,11 @@ def config(
     """
     from internal_api.client_configs import CLIENTS  # noqa: PLC0415
     from internal_api.listeners import parse  # noqa: PLC0415
+    from internal_api.tls import for_clients  # noqa: PLC0415
 
     instance = Config(data, relative_url_root=relative_url_root)
-    click.echo(CLIENTS[client](instance, parse(bind[0]), certfile), nl=False)
+    for_client = for_clients(instance.tls_path, **tls)
+    click.echo(CLIENTS[client](instance, parse(bind[0]), for_client), nl=False)
 
 
 @cli.command()

@@ -12,6 +12,7 @@ ENVIRONMENT_PREFIX = "INTERNAL_API_"
 FOLLOW = ("documentation", "gitlab")
 SHELL_AUTH = ("any", "jwt")
 SCIM_ERRORS = ("gitlab", "rfc")
+TLS = ("auto", "mutual")
 _ROOT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
@@ -24,7 +25,8 @@ class Config:
     """The settings of an instance.
 
     Attributes:
-        data: The folder of the database, the secrets and the LFS objects.
+        data: The folder of the database, the secrets, the certificates and the LFS
+            objects.
         follow: Which wins where they differ, `documentation` or `gitlab`.
         shell_auth: How GitLab Shell and Gitaly may authenticate: `any`, or by `jwt`
             only, as in late GitLab 15.
@@ -76,6 +78,11 @@ class Config:
     def kas_secret_path(self) -> Path:
         """What kas signs with: Base64 of 32 bytes."""
         return self.data / ".gitlab_kas_secret"
+
+    @property
+    def tls_path(self) -> Path:
+        """The folder of the certificates that `--tls` makes."""
+        return self.data / "tls"
 
     @property
     def lfs_path(self) -> Path:

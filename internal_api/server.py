@@ -10,7 +10,7 @@ import signal
 import ssl
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,12 +28,13 @@ from internal_api.app import create_app
 from internal_api.config import Config, ConfigError
 from internal_api.git_repository import Run
 from internal_api.instance import load_seeds, opened
-from internal_api.listeners import Listener, listening, parse
+from internal_api.listeners import Address, Listener, TcpAddress, listening, parse
 from internal_api.repository.database import Database
 from internal_api.resources.service import Service
 from internal_api.secret_files import read_or_create
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, decode
+from internal_api.tls import MUTUAL, for_clients, machine_names, prepare, refuse_files
 
 # On two cores two workers serve 1.4 to 1.9 times of one; a stand-in takes no more.
 MOST_WORKERS_UNASKED = 2
@@ -66,6 +67,8 @@ class Options(NamedTuple):
         seed: What to load first.
         workers: How many processes; None chooses.
         threads: How many threads in each; 0 serves in greenlets.
+        tls: Whether to make certificates: `auto`, or `mutual`, which demands them of
+            clients, too.
         certfile: TLS certificate, as PEM.
         keyfile: Its key; None when it is in the same file.
         client_ca: Who must have signed the certificates of clients.
@@ -80,6 +83,7 @@ class Options(NamedTuple):
     seed: tuple[str, ...]
     workers: int | None
     threads: int
+    tls: str | None
     certfile: Path | None
     keyfile: Path | None
     client_ca: Path | None
@@ -101,14 +105,16 @@ def serve(config: Config, options: Options) -> None:
         raise ServeError("--memory keeps the database in one process: --workers 1")
     if options.ready_file:
         prepare_ready_file(options.ready_file)
-    tls = _tls_context(options)
     addresses = [parse(text) for text in options.bind]
     secrets = read_or_create(config)
+    for_client = for_clients(config.tls_path, options.tls, options.certfile)
+    options = _with_certificates(config, options, addresses)
+    tls = _tls_context(options)
     with listening(addresses) as listeners:
         sleep, run = _waits(options)
         open_database, seeded = _prepare_database(config, options, sleep)
         control = _control(options, sleep)
-        news = Announcement(config, listeners, options.certfile, seeded, control)
+        news = Announcement(config, listeners, for_client, seeded, control)
         say(news.warnings())
         # The workers share what is there now; the collector must not touch it.
         gc.freeze()
@@ -261,6 +267,31 @@ def _most_connections() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(max(files - OTHER_FILES, 1), MOST_CONNECTIONS)
+
+
+def _with_certificates(
+    config: Config, options: Options, addresses: Sequence[Address]
+) -> Options:
+    """Let the options name the certificates that `--tls` makes.
+
+    Raises:
+        TlsError: They cannot be made, or the options name others.
+    """
+    if options.tls is None:
+        return options
+    mutual = options.tls == MUTUAL
+    other_ca = options.client_ca if mutual else None
+    refuse_files(options.tls, keyfile=options.keyfile, client_ca=other_ca)
+    over_tcp = [address for address in addresses if isinstance(address, TcpAddress)]
+    names = {address.host for address in over_tcp}
+    if any(address != address.for_clients() for address in over_tcp):
+        names |= machine_names()
+    files = prepare(config.tls_path, names)
+    return options._replace(
+        certfile=files.server,
+        keyfile=files.server_key,
+        client_ca=files.ca if mutual else options.client_ca,
+    )
 
 
 def _tls_settings(options: Options, context: ssl.SSLContext | None) -> Settings:

@@ -20,11 +20,14 @@ from internal_api.cli import cli
 from internal_api.config import Config, ConfigError
 from internal_api.listeners import parse
 from internal_api.secret_files import Secrets
+from internal_api.tls import ForClients
 
 CONFIG = Config(Path("/data"), relative_url_root="/gitlab")
 TCP = parse("127.0.0.1:3001")
 UNIX = parse("unix:/run/git lab.sock:660")
-CERTIFICATE = Path("/certificates/ca.pem")
+CA = Path("/certificates/ca.pem")
+TLS = ForClients(CA)
+MUTUAL = ForClients(CA, Path("/certificates/client.pem"), Path("/certificates/key.pem"))
 
 
 def test_no_command_prints_help() -> None:
@@ -73,22 +76,70 @@ def test_gitlab_shell_over_a_socket() -> None:
 
 def test_gitlab_shell_over_tls() -> None:
     """With a certificate the client is told to trust it."""
-    config = yaml.safe_load(client_configs.gitlab_shell(CONFIG, TCP, CERTIFICATE))
+    config = yaml.safe_load(client_configs.gitlab_shell(CONFIG, TCP, TLS))
     assert config["gitlab_url"] == "https://127.0.0.1:3001/gitlab"
-    assert config["http_settings"] == {"ca_file": str(CERTIFICATE)}
+    assert config["http_settings"] == {"ca_file": str(CA)}
 
 
 def test_gitaly() -> None:
     """Gitaly's part of TOML says the same."""
-    assert tomllib.loads(client_configs.gitaly(CONFIG, TCP, CERTIFICATE)) == {
+    assert tomllib.loads(client_configs.gitaly(CONFIG, TCP, TLS)) == {
         "gitlab": {
             "url": "https://127.0.0.1:3001/gitlab",
             "secret_file": "/data/.gitlab_shell_secret",
-            "http-settings": {"ca_file": str(CERTIFICATE)},
+            "http-settings": {"ca_file": str(CA)},
         }
     }
     over_socket = tomllib.loads(client_configs.gitaly(CONFIG, UNIX, None))["gitlab"]
     assert over_socket["relative_url_root"] == "/gitlab"
+
+
+def test_gitaly_shows_its_certificate() -> None:
+    """Where a certificate is demanded, Gitaly's own section names it."""
+    config = tomllib.loads(client_configs.gitaly(CONFIG, TCP, MUTUAL))
+    assert config["gitlab"]["http-settings"] == {"ca_file": str(CA)}
+    assert config["tls"] == {
+        "certificate_path": "/certificates/client.pem",
+        "key_path": "/certificates/key.pem",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "who"), [("gitlab-shell", "GitLab Shell"), ("kas",) * 2]
+)
+def test_nothing_to_show(name: str, who: str) -> None:
+    """A client that cannot show a certificate is not configured where one must."""
+    with pytest.raises(ConfigError, match=f"{who} cannot show a certificate"):
+        client_configs.CLIENTS[name](CONFIG, TCP, MUTUAL)
+
+
+@pytest.mark.parametrize("name", ["gitlab-shell", "gitaly"])
+def test_no_tls_over_a_socket(name: str) -> None:
+    """Clients speak no TLS over a socket, and are not told to."""
+    with pytest.raises(ConfigError, match="no client speaks TLS to unix:"):
+        client_configs.CLIENTS[name](CONFIG, UNIX, TLS)
+
+
+def test_config_of_made_certificates() -> None:
+    """With `--tls` clients trust the authority in the data directory."""
+    options = ["--data", "/data", "--tls", "auto"]
+    shell, gitaly, kas = (
+        CliRunner().invoke(cli, ["config", name, *options]).output
+        for name in ("gitlab-shell", "gitaly", "kas")
+    )
+    http = tomllib.loads(gitaly)["gitlab"]["http-settings"]
+    assert yaml.safe_load(shell)["http_settings"] == http
+    assert http == {"ca_file": "/data/tls/ca.pem"}
+    kas_gitlab = yaml.safe_load(kas)["gitlab"]
+    assert kas_gitlab["ca_certificate_file"] == "/data/tls/ca.pem"
+    assert kas_gitlab["address"] == "https://127.0.0.1:3001"
+
+
+def test_config_of_two_certificates() -> None:
+    """`--tls` and `--certfile` contradict each other."""
+    command = ["config", "gitaly", "--tls", "auto", "--certfile", "x.pem"]
+    error = CliRunner().invoke(cli, command).exception
+    assert str(error) == "--tls auto makes its own certificates: no --certfile"
 
 
 def test_kas() -> None:

@@ -156,7 +156,7 @@ class Terminal:
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             said = self._errors.read_text().strip()
-            port = re.search(r"http://127\.0\.0\.1(:\d+)", said)
+            port = re.search(r"https?://127\.0\.0\.1(:\d+)", said)
             self._port = port[1] if port else PORT
             said = said.replace(self._port, PORT)
             gone = self._server.poll() is not None or time.monotonic() > deadline

@@ -19,8 +19,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     number = count()
 
     def start(*options: object, **kwargs: Any) -> Server:
-        servers.append(Server(tmp_path / f"server-{next(number)}", options, **kwargs))
-        return servers[-1]
+        server = Server(tmp_path / f"server-{next(number)}", options, **kwargs)
+        servers.append(server)
+        return server
 
     yield start
     for server in servers:

@@ -43,6 +43,14 @@ def header(data: Path, client: str = "shell") -> dict[str, str]:
     return {name: value.strip()}
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what must come."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -27,6 +26,7 @@ from processes import (
     UnixConnection,
     header,
     run,
+    wait_until,
 )
 
 READINESS = "/-/readiness"
@@ -129,7 +129,7 @@ def test_secrets_are_for_their_owner(serve: Serve) -> None:
 def test_greeting(serve: Serve) -> None:
     """On start it says where it is, what it holds and what to try, and no secret."""
     server = serve("--seed", "demo")
-    _wait_until(lambda: "curl" in server.stderr)
+    wait_until(lambda: "curl" in server.stderr)
     greeting = server.stderr
     assert f"Listening on {server.ready['url']}\n" in greeting
     assert f"{server.data}/.gitlab_shell_secret" in greeting
@@ -298,7 +298,7 @@ def test_slow_git_stalls_nobody(serve: Serve, tmp_path: Path) -> None:
     allowed = "/api/v4/internal/allowed"
     with ThreadPoolExecutor(1) as pusher:
         answer = pusher.submit(server.post, allowed, push, header(server.data))
-        _wait_until(asked.exists)
+        wait_until(asked.exists)
         assert server.get(READINESS) == {"status": "ok"}
         assert not answer.done()
         told.touch()
@@ -362,7 +362,7 @@ def test_sigterm_finishes_a_running_request(serve: Serve) -> None:
         # The server says so when the request runs.
         assert client.recv(1000).startswith(b"HTTP/1.1 100 ")
         server.process.terminate()
-        _wait_until(lambda: not _answers(server.address))
+        wait_until(lambda: not _answers(server.address))
         client.sendall(body)
         with client.makefile("rb") as answer:
             content = answer.read()
@@ -406,7 +406,7 @@ def test_workers_do_not_outlive_their_master(serve: Serve) -> None:
     server = serve()
     server.process.kill()
     server.process.wait(TIMEOUT_S)
-    _wait_until(lambda: not _answers(server.address))
+    wait_until(lambda: not _answers(server.address))
 
 
 def test_closed_standard_streams(tmp_path: Path) -> None:
@@ -442,13 +442,6 @@ def test_another_server(tmp_path: Path) -> None:
                 assert json.load(answer)["api_version"] == "v4"
         finally:
             process.kill()
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def _answers(address: tuple[str, int]) -> bool:

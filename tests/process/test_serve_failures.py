@@ -228,6 +228,40 @@ def test_client_ca_that_is_no_certificate(
     assert reason.startswith(f"{key}: no certificate")
 
 
+@pytest.mark.parametrize(
+    ("mode", "option"),
+    [
+        ("auto", "--certfile"),
+        ("auto", "--keyfile"),
+        ("mutual", "--certfile"),
+        ("mutual", "--client-ca"),
+    ],
+)
+def test_made_certificates_and_others(
+    mode: str, option: str, data: Path, certificates: Certificates
+) -> None:
+    """With `--tls` no option may name what it makes itself."""
+    reason = refusal("--tls", mode, option, certificates.ca, data=data)
+    assert reason == f"--tls {mode} makes its own certificates: no {option}"
+    assert not (data / "tls").exists()
+
+
+def test_made_certificates_without_openssl(data: Path, tmp_path: Path) -> None:
+    """Where openssl is missing, the line says so."""
+    env = {**os.environ, "PATH": str(tmp_path)}
+    bind = ("--bind", "127.0.0.1:0")
+    reason = refusal("--tls", "auto", *bind, data=data, env=env)
+    assert reason == "openssl, which makes certificates, is not there"
+
+
+def test_made_certificates_in_a_file(data: Path) -> None:
+    """A folder of certificates that cannot be made is named."""
+    data.mkdir()
+    (data / "tls").touch()
+    reason = refusal("--tls", "auto", "--bind", "127.0.0.1:0", data=data)
+    assert reason == f"{data / 'tls'}: File exists"
+
+
 @pytest.mark.parametrize("option", ["--keyfile", "--client-ca"])
 def test_tls_without_certificate(
     option: str, data: Path, certificates: Certificates
