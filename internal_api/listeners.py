@@ -129,6 +129,13 @@ class Listener:
         return None
 
     @property
+    def bound(self) -> Address:
+        """Its address, with the port that was picked."""
+        if isinstance(self.address, UnixAddress):
+            return self.address
+        return TcpAddress(self.address.host, self._name[1])
+
+    @property
     def is_exposed(self) -> bool:
         """Whether other machines may reach it."""
         if isinstance(self.address, UnixAddress):
@@ -137,10 +144,10 @@ class Listener:
 
     def url(self, scheme: str, root: str) -> str | None:
         """Where a client on this machine finds it; None for a unix socket."""
-        if isinstance(self.address, UnixAddress):
+        address = self.bound
+        if isinstance(address, UnixAddress):
             return None
-        address = TcpAddress(self.address.host, self._name[1]).for_clients()
-        return f"{scheme}://{address}{root}"
+        return f"{scheme}://{address.for_clients()}{root}"
 
     def close(self) -> None:
         """Close the socket; the process that made its file removes it.

@@ -25,6 +25,7 @@ from internal_api.announcement import (
     write_ready_file,
 )
 from internal_api.app import create_app
+from internal_api.certificates import Tls
 from internal_api.config import Config, ConfigError
 from internal_api.git_repository import Run
 from internal_api.instance import load_seeds, opened
@@ -52,6 +53,17 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes unnamed files th
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 Settings = dict[str, object]
+# How a worker speaks HTTP.
+HTTP_SETTINGS: Settings = {
+    "keepalive": KEEPALIVE_S,
+    "limit_request_line": REQUEST_LINE_BYTES,
+    # A header must not change paths or schemes: there is no proxy.
+    "forwarder_headers": "",
+    "secure_scheme_headers": {},
+    # Warnings quote request lines, and these may hold a token.
+    "loglevel": "error",
+    "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+}
 
 
 class ServeError(ConfigError):
@@ -109,7 +121,7 @@ def serve(config: Config, options: Options) -> None:
     secrets = read_or_create(config)
     for_client = for_clients(config.tls_path, options.tls, options.certfile)
     options = _with_certificates(config, options, addresses)
-    tls = _tls_context(options)
+    tls = _tls_settings(options)
     with listening(addresses) as listeners:
         sleep, run = _waits(options)
         open_database, seeded = _prepare_database(config, options, sleep)
@@ -121,7 +133,7 @@ def serve(config: Config, options: Options) -> None:
         gc.enable()
         Server(
             _settings(options, listeners)
-            | _tls_settings(options, tls)
+            | tls
             | {
                 # The workers share an application, but no database in memory.
                 "preload_app": not options.memory,
@@ -228,23 +240,52 @@ def _waits(options: Options) -> tuple[Callable[[float], object], Run]:
 
 
 def _settings(options: Options, listeners: list[Listener]) -> Settings:
-    return {
+    return HTTP_SETTINGS | {
         "bind": [f"fd://{listener.hand_over()}" for listener in listeners],
         "workers": options.workers or _default_workers(options),
         "worker_class": "gthread" if options.threads else _greenlet_worker(),
         "threads": options.threads or 1,
         "worker_connections": _most_connections(),
-        "keepalive": KEEPALIVE_S,
         "timeout": WORKER_TIMEOUT_S,
         "graceful_timeout": GRACEFUL_TIMEOUT_S,
-        "limit_request_line": REQUEST_LINE_BYTES,
-        # A header must not change paths or schemes: there is no proxy.
-        "forwarder_headers": "",
-        "secure_scheme_headers": {},
         "control_socket_disable": True,
-        # Warnings quote request lines, and these may hold a token.
-        "loglevel": "error",
-        "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+    }
+
+
+def _tls_settings(options: Options) -> Settings:
+    """Settings of gunicorn for TLS; none without a certificate.
+
+    Raises:
+        ConfigError: A file is not what it should be, or the certificate is missing.
+        OSError: A file cannot be read.
+    """
+    if options.certfile is None:
+        if options.keyfile or options.client_ca:
+            raise ServeError("--keyfile and --client-ca need --certfile")
+        return {}
+    tls = Tls(options.certfile, options.keyfile, options.client_ca)
+    if options.threads:
+        return tls_settings(tls, ssl.SSLContext)
+    from gevent.ssl import SSLContext  # noqa: PLC0415 - only TLS needs it
+
+    return tls_settings(tls, SSLContext)
+
+
+def tls_settings(tls: Tls, kind: type[ssl.SSLContext]) -> Settings:
+    """Settings of gunicorn for TLS.
+
+    Args:
+        tls: The files.
+        kind: That of gevent, where greenlets serve.
+
+    Raises:
+        CertificateError: A file is not what it should be.
+        OSError: A file cannot be read.
+    """
+    context = tls.context(kind)
+    return {
+        "certfile": str(tls.certfile),
+        "ssl_context": lambda _config, _default: context,
     }
 
 
@@ -292,53 +333,6 @@ def _with_certificates(
         keyfile=files.server_key,
         client_ca=files.ca if mutual else options.client_ca,
     )
-
-
-def _tls_settings(options: Options, context: ssl.SSLContext | None) -> Settings:
-    if context is None:
-        return {}
-    return {
-        "certfile": str(options.certfile),
-        "ssl_context": lambda _config, _default: context,
-    }
-
-
-def _tls_context(options: Options) -> ssl.SSLContext | None:
-    """What every TLS connection begins with; None without a certificate.
-
-    Raises:
-        ServeError: A file cannot be used, or the certificate is missing.
-    """
-    if options.certfile is None:
-        if options.keyfile or options.client_ca:
-            raise ServeError("--keyfile and --client-ca need --certfile")
-        return None
-    for path in (options.certfile, options.keyfile, options.client_ca):
-        if path:
-            path.open("rb").close()
-    context = _context_class(options)(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # Nobody is there to be asked for a passphrase.
-        context.load_cert_chain(options.certfile, options.keyfile, lambda: "")
-    except ssl.SSLError as error:
-        names = " and ".join(str(p) for p in (options.certfile, options.keyfile) if p)
-        raise ServeError(f"{names}: no certificate with its key: {error}") from error
-    if options.client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-        try:
-            context.load_verify_locations(options.client_ca)
-        except ssl.SSLError as error:
-            raise ServeError(f"{options.client_ca}: no certificate: {error}") from error
-    return context
-
-
-def _context_class(options: Options) -> type[ssl.SSLContext]:
-    if options.threads:
-        return ssl.SSLContext
-    from gevent.ssl import SSLContext  # noqa: PLC0415 - only TLS needs it
-
-    return SSLContext
 
 
 def _begin(news: Announcement, ready_file: str | None, worker: Any) -> None:

@@ -33,22 +33,26 @@ class Worker(AsyncWorker):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._tls: ssl.SSLContext | None = None
-        self._stopping = Event()
+        self.stopping = Event()
         self._idle: set[Any] = set()
 
     def init_process(self) -> None:
-        """Take over the listening sockets after the fork, and serve."""
+        """Serve, after the fork."""
         gevent.reinit()
+        self.take_over()
+        super().init_process()
+
+    def take_over(self) -> None:
+        """Let the event loop have the listening sockets."""
         _settle(self.cfg)
         self.sockets = [
             gevent.socket.socket(fileno=listener.detach()) for listener in self.sockets
         ]
-        super().init_process()
 
     def init_signals(self) -> None:
         """Let the event loop deliver the signals that end the worker."""
         super().init_signals()
-        gevent.signal_handler(signal.SIGTERM, self._stopping.set)
+        gevent.signal_handler(signal.SIGTERM, self.stopping.set)
         for number in (signal.SIGINT, signal.SIGQUIT):
             gevent.signal_handler(number, self.handle_quit, number, None)
 
@@ -75,7 +79,7 @@ class Worker(AsyncWorker):
             if self.cfg.workers > 1:
                 server.max_accept = 1
             server.start()
-        while not self._stopping.wait(NOTIFY_INTERVAL_S):
+        while not self.stopping.wait(NOTIFY_INTERVAL_S):
             self.notify()
         self.alive = False
         self._drain(servers, pool)
@@ -101,10 +105,15 @@ class Worker(AsyncWorker):
 
         Raises:
             StopIteration: The connection ends.
+            ConnectionResetError: It is cut off.
         """
         connection = gevent.getcurrent()
         self._idle.discard(connection)
-        super().handle_request(listener_name, req, sock, addr)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except gevent.GreenletExit:
+            # It took too long: the worker ends.
+            raise _hang_up() from None
         if not self.alive:
             raise StopIteration
         self._idle.add(connection)
@@ -140,6 +149,7 @@ class Worker(AsyncWorker):
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while not pool.join(NOTIFY_INTERVAL_S) and time.monotonic() < deadline:
             self.notify()
+        pool.kill()
 
 
 def _settle(config: Any) -> None:
