@@ -27,7 +27,7 @@ def gitlab_shell(config: Config, address: Address, tls: ForClients | None) -> st
     """
     lines = [
         "user: git",
-        f"gitlab_url: {_url(config, address, tls)}",
+        f"gitlab_url: {url(config, address, tls)}",
         f"secret_file: {_quoted(config.shell_secret_path)}",
     ]
     if isinstance(address, UnixAddress) and config.relative_url_root:
@@ -42,7 +42,7 @@ def gitaly(config: Config, address: Address, tls: ForClients | None) -> str:
     """What Gitaly's `config.toml` says about GitLab."""
     lines = [
         "[gitlab]",
-        f'url = "{_url(config, address, tls)}"',
+        f'url = "{url(config, address, tls)}"',
         f"secret_file = {_quoted(config.shell_secret_path)}",
     ]
     if isinstance(address, UnixAddress) and config.relative_url_root:
@@ -69,7 +69,7 @@ def kas(config: Config, address: Address, tls: ForClients | None) -> str:
     secret = f"authentication_secret_file: {_quoted(config.kas_secret_path)}"
     lines = [
         "gitlab:",
-        f"  address: {_url(config, address, tls)}",
+        f"  address: {url(config, address, tls)}",
         f"  {secret}",
         *([f"  ca_certificate_file: {_quoted(tls.ca_file)}"] if tls else []),
         *("redis:", "  server:", f"    address: {REDIS}"),
@@ -86,7 +86,7 @@ CLIENTS: Mapping[str, Callable[[Config, Address, ForClients | None], str]] = {
 }
 
 
-def _url(config: Config, address: Address, tls: ForClients | None) -> str:
+def url(config: Config, address: Address, tls: ForClients | None) -> str:
     """Where the instance is; the clients decode it once.
 
     A relative root is part of it, but of a socket, where it has its own setting.

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from api import Api, Clock, MakeApi
 
+pytest_plugins = ("pytester",)
+
 
 @pytest.fixture
 def clock() -> Clock:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from internal_api.params import to_text
 from internal_api.standin.board import MOST_COUNTERS, Board
+from internal_api.standin.matching import have
 
 LONGEST_DELAY_S = 600
 _COUNTERS_OF_A_RULE = 2
@@ -195,11 +195,4 @@ def _matches(
         return False
     if match.path and not fnmatchcase(path, match.path.rstrip("/") or "/"):
         return False
-    return all(
-        name in parameters and _is_same(expected, parameters[name])
-        for name, expected in match.parameters.items()
-    )
-
-
-def _is_same(expected: object, sent: object) -> bool:
-    return sent == expected or (to_text(sent) or "") == to_text(expected)
+    return have(parameters, match.parameters)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
 from internal_api.dates import iso_time
+from internal_api.standin.matching import have
 from internal_api.standin.shared_memory import SharedMemory
 
 MOST_ENTRIES = 1000
@@ -71,6 +73,7 @@ class Filter(NamedTuple):
         status: Of the answer.
         after: Only entries with a greater id.
         since: Only entries from this moment on, in seconds since the epoch.
+        parameters: Values by name; a number is as good as its text.
     """
 
     path: str | None = None
@@ -78,6 +81,7 @@ class Filter(NamedTuple):
     status: int | None = None
     after: int = 0
     since: float = 0.0
+    parameters: Mapping[str, Any] = MappingProxyType({})
 
     def takes(self, entry: Entry) -> bool:
         """Whether an entry is one of these, whatever its id."""
@@ -86,6 +90,7 @@ class Filter(NamedTuple):
             and (self.method is None or self.method == entry.method)
             and (self.status is None or self.status == entry.status)
             and entry.time >= self.since
+            and have(entry.parameters, self.parameters)
         )
 
 
