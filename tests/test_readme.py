@@ -7,14 +7,14 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from typing import get_type_hints as hints
 
 import click
@@ -24,8 +24,9 @@ import yaml
 from api import ADMIN_TOKEN
 from click.testing import CliRunner
 from commands import all_commands
+from readme import BLOCKS, PROJECT, README, environment
 
-from internal_api import seeds
+from internal_api import pytest_plugin, seeds
 from internal_api.cli import cli
 from internal_api.config import ENVIRONMENT_PREFIX, FOLLOW, Config
 from internal_api.repository.database import Database
@@ -35,12 +36,11 @@ from internal_api.standin.app import ROUTES as CONTROL_ROUTES
 if TYPE_CHECKING:
     from api import MakeApi
 
-PROJECT = Path(__file__).parents[1]
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
+    from internal_api.testing import InternalApi
+
 # Stands for whatever differs from run to run.
 ANYTHING = "…"
 PORT = ":3001"
-PROGRAMS = {"internal-api": "internal_api", "waitress-serve": "waitress"}
 SERVERS = ("internal-api serve", "waitress-serve")
 TIMEOUT_S = 60
 # When the seed of the README says that it is loaded.
@@ -54,25 +54,6 @@ EITHER = {
 KEPT = {*EITHER, *EITHER.values(), "id", "namespace_id"}
 
 
-class Block(NamedTuple):
-    """A fenced block."""
-
-    language: str
-    text: str
-
-    @property
-    def file(self) -> str:
-        """The name that its first line gives it, or an empty text."""
-        named = re.match(r"# (\w+\.\w+)\n", self.text)
-        return named[1] if named else ""
-
-
-BLOCKS = [
-    Block(language, text)
-    for language, text in re.findall(
-        r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
-    )
-]
 REFERENCE = next(block.text for block in BLOCKS if block.file == "reference.yml")
 
 
@@ -108,25 +89,10 @@ class Terminal:
         self._errors = folder / "stderr"
         self._server: subprocess.Popen[bytes] | None = None
         self._port = PORT
-        programs = folder / "programs"
-        programs.mkdir()
-        for name, module in PROGRAMS.items():
-            self._add_program(programs / name, f"-m {module}")
-        self._add_program(programs / "python3", "")
         for block in BLOCKS:
             if block.file:
                 (self._folder / block.file).write_text(block.text)
-        self._env = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(ENVIRONMENT_PREFIX)
-        } | {"PATH": f"{programs}:{os.environ['PATH']}", "NO_PROXY": "*"}
-
-    @staticmethod
-    def _add_program(path: Path, arguments: str) -> None:
-        python = shlex.quote(sys.executable)
-        path.write_text(f'#!/bin/sh\nexec {python} {arguments} "$@"\n')
-        path.chmod(0o755)
+        self._env = environment(folder / "programs")
 
     def answer(self, command: str, expected: re.Pattern[str]) -> str:
         """Run a command; what a server says before it is stopped is its answer."""
@@ -300,6 +266,33 @@ def test_follow_decides_as_in_the_table(follow: str, make_api: MakeApi) -> None:
     upgradable = json.loads(said.pop("subscription: `plan.upgradable`"))
     assert plan["upgradable"] is upgradable
     assert not said
+
+
+def test_fixtures_are_in_the_table() -> None:
+    """The table of fixtures has each one of the plugin, and its default."""
+    rows = {_code(name): text.rpartition("; ")[2] for name, text in _table("fixture")}
+    fixtures = {
+        name: value
+        for name, value in vars(pytest_plugin).items()
+        if name.startswith("internal_api")
+    }
+    assert rows.keys() == fixtures.keys()
+    for name in ("internal_api_seed", "internal_api_bind", "internal_api_tls"):
+        default = fixtures[name].__wrapped__()
+        assert _code(rows[name]) == str(default)
+
+
+def test_members_for_tests_are_in_the_table(internal_api: InternalApi) -> None:
+    """The table has what the object of the plugin has, with its parameters."""
+    written: set[str] = set()
+    for names, _is in _table("member"):
+        for usage in re.findall("`([^`]+)`", names):
+            name, _, parameters = usage.rstrip(")").partition("(")
+            written.add(name)
+            if parameters:
+                known = signature(getattr(internal_api, name)).parameters
+                assert set(parameters.split(", ")) - {"…"} <= known.keys()
+    assert written == {name for name in dir(internal_api) if not name.startswith("_")}
 
 
 def test_variables_of_the_wsgi_application() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
     folders = {name.partition("/")[0] for name in names}
     assert {folder for folder in folders if ".dist-info" not in folder} == {
         "internal_api"
+    }
+
+
+def test_wheel_brings_command_and_plugin(wheel: Path) -> None:
+    """Where the package is installed there are the command and the pytest plugin."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = (n for n in archive.namelist() if n.endswith("/entry_points.txt"))
+        text = archive.read(name).decode()
+    entry_points = ConfigParser()
+    entry_points.read_string(text)
+    assert dict(entry_points["console_scripts"]) == {
+        "internal-api": "internal_api.__main__:main"
+    }
+    assert dict(entry_points["pytest11"]) == {
+        "internal_api": "internal_api.pytest_plugin"
     }
 
 
