@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from bench import in_process, over_http, start_and_size
+from bench import fixtures, in_process, over_http, start_and_size
 from bench.figures import Figure, Run
 
 ROWS: Mapping[int, Callable[[Run], Iterator[Figure]]] = {
@@ -31,6 +31,8 @@ ROWS: Mapping[int, Callable[[Run], Iterator[Figure]]] = {
     7: start_and_size.start,
     8: start_and_size.size,
     9: over_http.writing,
+    10: fixtures.fixture,
+    11: over_http.control,
 }
 PACKAGES = ("falcon", "gunicorn", "gevent", "PyJWT", "msgspec")
 

@@ -1,4 +1,4 @@
-"""Rows 2 to 6 and 9: servers under load, each request on its own connection."""
+"""Rows 2 to 6, 9 and 11: servers under load, each request on its own connection."""
 
 from __future__ import annotations
 
@@ -244,3 +244,16 @@ def writing(run: Run) -> Iterator[Figure]:
     ):
         ratio, note = compare(run, Side(written, counted), Side(read, pulls))
     yield at_least(9, "/allowed with a rate limit against without", ratio, None, note)
+
+
+def control(run: Run) -> Iterator[Figure]:
+    """Row 11: journal and reasons against a service without them."""
+    worlds = World(run.folder / "journal"), World(run.folder / "no-journal")
+    many, same = (world.pulls(VARIETY) for world in worlds)
+    with (
+        Server(service(worlds[0].data), many[0].request()) as full,
+        Server(service(worlds[1].data, "--no-control"), same[0].request()) as bare,
+    ):
+        ratio, note = compare(run, Side(full, many), Side(bare, same))
+    what = "serve, /allowed against serve --no-control"
+    yield at_least(11, what, ratio, 0.95, note)

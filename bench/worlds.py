@@ -20,6 +20,7 @@ from internal_api.repository.database import Database
 from internal_api.repository.users import digest
 from internal_api.secret_files import Secrets, read_or_create
 
+CHECK = "/api/v4/internal/check"
 ALLOWED = "/api/v4/internal/allowed"
 PRE_RECEIVE = "/api/v4/internal/pre_receive"
 AGENT_INFO = "/api/v4/internal/kubernetes/agent_info"
