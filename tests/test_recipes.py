@@ -46,9 +46,8 @@ def test_pytest(pytester: pytest.Pytester) -> None:
         (pytester.path / name).write_text(FILES[name])
     number = sum(FILES[name].count("\ndef test_") for name in tests)
     assert number >= len(tests) > 3
-    # Modules of these names are among our own tests, too.
-    ran = pytester.runpytest("--import-mode=importlib")
-    ran.assert_outcomes(passed=number)
+    # A process of their own: tests of these names are among ours, too.
+    pytester.runpytest_subprocess().assert_outcomes(passed=number)
 
 
 @pytest.mark.skipif(not shutil.which("go"), reason="there is no Go on this machine")
