@@ -19,7 +19,7 @@ from internal_api.repository import scim, users
 from internal_api.repository.database import Connection
 from internal_api.repository.scim import Identity, SamlGroup
 from internal_api.repository.users import ProvisionedUser
-from internal_api.scim_requests import Change, Filter, NewUser, Page, clean_username
+from internal_api.scim_requests import Change, Filter, NewUser, Page
 
 MAX_LENGTH = 255
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -33,7 +33,7 @@ class Taken(NotSaved):
     """Somebody else has it already."""
 
 
-class LastOwner(Exception):
+class LastOwner(NotSaved):
     """A group would have no owner any more."""
 
 
@@ -50,6 +50,9 @@ class Provider(Protocol):
 
     def confirms(self, email: str) -> bool:
         """Whether a new user need not confirm an address."""
+
+    def has(self, connection: Connection, user_id: int) -> bool:
+        """Whether a user is in."""
 
     def enlist(self, connection: Connection, user_id: int, email: str) -> None:
         """Let in a user whom the provider has sent."""
@@ -77,12 +80,16 @@ class GroupProvider:
         """Whether the group has verified the domain of an address."""
         return _has_domain(email, self._group.verified_domains)
 
+    def has(self, connection: Connection, user_id: int) -> bool:
+        """Whether the user is a member."""
+        return scim.is_member(connection, self._group.id, user_id)
+
     def enlist(self, connection: Connection, user_id: int, email: str) -> None:
         """Make the user a member, unless the domain of the address is not allowed."""
         group = self._group
         if group.allowed_domains and not _has_domain(email, group.allowed_domains):
             return
-        if not scim.is_member(connection, group.id, user_id):
+        if not self.has(connection, user_id):
             scim.add_member(connection, group, user_id)
 
     def readmit(self, connection: Connection, identity: Identity) -> None:
@@ -102,7 +109,7 @@ class GroupProvider:
                 " Cannot remove last group owner."
             )
         # Whoever is in groups and projects below, but not in it, was not sent here.
-        if scim.is_member(connection, group.id, user_id):
+        if self.has(connection, user_id):
             scim.remove_memberships(connection, group.id, user_id)
 
 
@@ -117,8 +124,12 @@ class InstanceProvider:
         """Whether a new user need not confirm an address: never."""
         return False
 
+    def has(self, connection: Connection, user_id: int) -> bool:  # noqa: ARG002 - they all are
+        """Whether a user is in: always."""
+        return True
+
     def enlist(self, connection: Connection, user_id: int, email: str) -> None:
-        """Do nothing: every user may come in."""
+        """Do nothing: every user is in."""
 
     def readmit(self, connection: Connection, identity: Identity) -> None:
         """Unblock the user."""
@@ -180,8 +191,8 @@ def _find(
 def provision(connection: Connection, provider: Provider, new: NewUser) -> Identity:
     """Let in a user whom a provider sends: one who is known, or a new one.
 
-    Who is there by the same name and address is answered, whatever the provider
-    calls him now: so does the documentation's example, for which GitLab has a 409.
+    Who is in by the same name and address is answered, whatever the provider calls
+    him now: so does the documentation's example, for which GitLab has a 409.
 
     Args:
         connection: In a transaction that writes.
@@ -195,11 +206,17 @@ def provision(connection: Connection, provider: Provider, new: NewUser) -> Ident
         named = ", ".join(f":{name}" for name in new.missing)
         raise NotSaved(f"Missing params: [{named}]")
     extern_uid, email = new.extern_uid or "", new.email or ""
-    username, group_id = clean_username(new.username or ""), provider.group_id
-    if identity := scim.find_identity(connection, group_id, extern_uid):
-        provider.enlist(connection, identity.user_id, identity.email)
+    username, group_id = new.username or "", provider.group_id
+    identity = scim.find_identity(connection, group_id, extern_uid)
+    if identity and provider.has(connection, identity.user_id):
         return identity
     user_id = users.find_by_any_email(connection, email)
+    if identity:
+        _check(_blank("Email", email))
+        if identity.user_id != user_id:
+            raise Taken("Extern uid has already been taken")
+        provider.enlist(connection, user_id, identity.email)
+        return identity
     if user_id is None:
         username = _free_username(connection, username)
         user = ProvisionedUser(
@@ -208,7 +225,8 @@ def provision(connection: Connection, provider: Provider, new: NewUser) -> Ident
         _check([*_blank("Extern uid", extern_uid), *_faults(user)])
         user_id = users.create(connection, user)
     elif known := scim.find_identity_of(connection, group_id, user_id):
-        if known.active and username.lower() == known.username.lower():
+        is_named = username.lower() == known.username.lower()
+        if is_named and known.active and provider.has(connection, user_id):
             return known
         raise Taken("User has already been taken")
     else:

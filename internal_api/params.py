@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -250,17 +251,25 @@ def to_id(value: object) -> int | None:
 
     Source: Rails' `activemodel/lib/active_model/type/integer.rb`.
     """
-    if isinstance(value, str):
-        match = _LEADING_INTEGER.match(value)
-        if match is None:
-            return None
-        try:
-            value = int(match[0])
-        except ValueError:
-            return None
-    if isinstance(value, int | float) and MIN_INTEGER <= value <= MAX_INTEGER:
-        return int(value)
-    return None
+    number = to_number(value)
+    if number is None or not MIN_INTEGER <= number <= MAX_INTEGER:
+        return None
+    return int(number)
+
+
+def to_number(value: object) -> float | None:
+    """The number that a value is, or that a text begins with.
+
+    Returns:
+        None for what is no number; infinity for one with thousands of digits.
+    """
+    if not isinstance(value, str):
+        return value if isinstance(value, int | float) else None
+    match = _LEADING_INTEGER.match(value)
+    try:
+        return match and int(match[0])
+    except ValueError:
+        return -math.inf if match and "-" in match[0] else math.inf
 
 
 def to_text(value: object) -> str | None:

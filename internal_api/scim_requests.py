@@ -9,7 +9,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from internal_api.params import blank, json, json_array, present, to_id, to_text
+from internal_api.params import (
+    MAX_INTEGER,
+    blank,
+    json,
+    json_array,
+    present,
+    to_number,
+    to_text,
+)
 
 DEFAULT_PER_PAGE = 20
 MAX_PER_PAGE = 100
@@ -39,7 +47,10 @@ class Page(NamedTuple):
 
 
 class NewUser(NamedTuple):
-    """A user as a provider describes it; what it does not say is None."""
+    """A user as a provider describes it; what it does not say is None.
+
+    The username is a clean one.
+    """
 
     extern_uid: str | None
     email: str | None
@@ -81,19 +92,22 @@ def read_filter(value: object) -> Filter | None:
 
 def read_page(params: Params) -> Page:
     """Read the parameters `startIndex` and `count`; what makes no sense is usual."""
-    start_index = to_id(params.get("startIndex")) or 1
-    count = to_id(params.get("count")) or 0
-    per_page = min(count, MAX_PER_PAGE) if count > 0 else DEFAULT_PER_PAGE
-    return Page(max(start_index, 1), per_page)
+    start_index = to_number(params.get("startIndex")) or 1
+    count = to_number(params.get("count")) or 0
+    return Page(
+        start_index=int(min(max(start_index, 1), MAX_INTEGER)),
+        per_page=int(min(max(count, 0), MAX_PER_PAGE)) or DEFAULT_PER_PAGE,
+    )
 
 
 def read_new_user(params: Params) -> NewUser:
     """Read the parameters of a new user."""
     extern_uid = to_text(params.get("externalId"))
+    username = to_text(params.get("userName"))
     return NewUser(
         extern_uid=to_text(params.get("id")) if extern_uid is None else extern_uid,
         email=_email(params.get("emails")),
-        username=to_text(params.get("userName")),
+        username=None if username is None else clean_username(username),
         name=_name(params.get("name")) or to_text(params.get("displayName")) or "",
     )
 
@@ -172,9 +186,8 @@ def _coerced(value: object) -> object:
 
 # ---------------------------------------------------------------- usernames
 
-_AFTER_AT = re.compile(r"@.*\Z", re.DOTALL)
 _NOT_IN_PATHS = re.compile(r"[^a-zA-Z0-9_.-]")
-_PATH_ENDINGS = re.compile(r"(?:\.git|\.atom|\.)+\Z")
+_PATH_ENDINGS = (".git", ".atom", ".")
 
 
 def clean_username(text: str) -> str:
@@ -182,5 +195,8 @@ def clean_username(text: str) -> str:
 
     Source: `Namespace.clean_path`, `lib/gitlab/slug/path.rb`.
     """
-    cleaned = _NOT_IN_PATHS.sub("", _AFTER_AT.sub("", text))
-    return _PATH_ENDINGS.sub("", cleaned).lstrip("-") or "blank"
+    cleaned = _NOT_IN_PATHS.sub("", text.partition("@")[0])
+    end = len(cleaned)
+    while cleaned.endswith(_PATH_ENDINGS, 0, end):
+        end = cleaned.rindex(".", 0, end)
+    return cleaned[:end].lstrip("-") or "blank"

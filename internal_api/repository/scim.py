@@ -79,6 +79,7 @@ _IDENTITY = """SELECT
     i.id, i.user_id, i.extern_uid, i.active, u.username, u.name, u.email
     FROM scim_identities i JOIN users u ON u.id = i.user_id
     WHERE i.group_id IS ?"""
+_IDENTITY_OF = f"{_IDENTITY} AND i.user_id = ?"
 
 
 def find_identity(
@@ -94,8 +95,7 @@ def find_identity_of(
     connection: sqlite3.Connection, group_id: int | None, user_id: int
 ) -> Identity | None:
     """The identity of a user."""
-    select = f"{_IDENTITY} AND i.user_id = ?"
-    row = connection.execute(select, (group_id, user_id)).fetchone()
+    row = connection.execute(_IDENTITY_OF, (group_id, user_id)).fetchone()
     return Identity._make(row) if row else None
 
 
@@ -122,8 +122,7 @@ def create_identity(
         "INSERT INTO scim_identities (group_id, user_id, extern_uid) VALUES (?, ?, ?)",
         (group_id, user_id, extern_uid),
     )
-    select = f"{_IDENTITY} AND i.user_id = ?"
-    row = connection.execute(select, (group_id, user_id)).fetchone()
+    row = connection.execute(_IDENTITY_OF, (group_id, user_id)).fetchone()
     return Identity._make(row)
 
 

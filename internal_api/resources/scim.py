@@ -118,7 +118,7 @@ class User:
                 identity_providers.update(
                     connection, req.context.provider, identity, change
                 )
-            except (InvalidRequest, NotSaved, LastOwner) as error:
+            except (InvalidRequest, NotSaved) as error:
                 message = f"Error updating {identity.name} with {_parameters(req)}"
                 raise ScimError(message).because(
                     str(error) or "an operation without op, or without path and object"

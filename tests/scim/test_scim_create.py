@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import process_time
 from typing import Any
 
 import pytest
@@ -177,6 +178,15 @@ def test_clean_username(text: str) -> None:
         assert clean_username(cleaned) == cleaned
 
 
+@pytest.mark.parametrize("part", [".", ".git", "-", "@"])
+def test_long_username(part: str) -> None:
+    """A text of any length is cleaned in no time."""
+    start = process_time()
+    clean_username(part * 40_000 + "x")
+    clean_username("x" + part * 40_000)
+    assert process_time() - start < 1
+
+
 # ------------------------------------------------------------------ known users
 
 
@@ -227,11 +237,43 @@ def test_second_identity_of_an_inactive_user_409(client: Client) -> None:
     assert fault(client, emails=emails, userName="member") == taken
 
 
-def test_deactivated_201(api: Api, client: Client) -> None:
+@pytest.mark.parametrize("active", [True, False])
+def test_second_identity_of_an_outsider_409(
+    make_api: MakeApi,
+    active: bool,  # noqa: FBT001
+) -> None:
+    """Who has an id but is no member is not let in by another id."""
+    identity = {"group": "corp", "user": "outsider", "extern_uid": "o"}
+    api = make_api(WORLD | {"scim_identities": [identity | {"active": active}]})
+    emails = [{"type": "work", "value": "outsider@example.com"}]
+    found = fault(Client(api), emails=emails, userName="outsider")
+    assert found == (409, "User has already been taken")
+
+
+@pytest.mark.parametrize(
+    ("address", "refusal"),
+    [
+        ("jo@corp.example", (409, "Extern uid has already been taken")),
+        ("outsider@example.com", (409, "Extern uid has already been taken")),
+        ("owner@example.com", (409, "Extern uid has already been taken")),
+        ("", (412, "Email can't be blank")),
+    ],
+)
+def test_id_of_a_deactivated_user(
+    client: Client, address: str, refusal: tuple[int, str]
+) -> None:
+    """Who was shut out does not come back when somebody else is sent by that id."""
+    client.delete(MEMBER_UID)
+    emails = [{"type": "work", "value": address}]
+    assert fault(client, externalId=MEMBER_UID, emails=emails) == refusal
+
+
+@pytest.mark.parametrize("address", ["Member@example.com", "mem@home.example"])
+def test_deactivated_201(api: Api, client: Client, address: str) -> None:
     """Who was shut out is a member again when sent again, but not active."""
     client.delete(MEMBER_UID)
     assert memberships(api, "member") == {("plain", 10), ("plain/app", 30)}
-    emails = [{"type": "work", "value": "Member@example.com"}]
+    emails = [{"type": "work", "value": address}]
     answer = client.create(externalId=MEMBER_UID.upper(), emails=emails)
     assert (answer.status_int, answer.json["active"]) == (201, False)
     assert memberships(api, "member") == {
