@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import pytest
 from api import Api, MakeApi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scim_world import INSTANCE_TOKEN, OWNER_UID, SCIM_JSON, TOKEN, WORLD
+from scim_world import INSTANCE_TOKEN, OWNER_UID, SCIM_JSON, TOKEN, WORLD, Client
 
 from internal_api import seeds
 from internal_api.app import ROUTES
@@ -128,6 +129,33 @@ def test_any_user_is_exported(make_api: MakeApi, user: Any) -> None:
     )
     # 400: a null byte.
     assert answer.status_int in {201, 400, 409, 412}
+    _export_and_compare(make_api, api)
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.text(st.characters(categories=["Lu", "Ll"]), min_size=1, max_size=4),
+    st.sampled_from([str.lower, str.upper, str.swapcase]),
+)
+def test_another_case_is_exported(
+    make_api: MakeApi, text: str, change: Callable[[str], str]
+) -> None:
+    """Users who differ in the case of their letters are one or two, and stay so."""
+    api = make_api(WORLD)
+    for each in (text, change(text)):
+        emails = [{"type": "work", "value": f"{each}@x.example"}]
+        answer = Client(api).create(externalId=each, emails=emails)
+        assert answer.status_int == 201
+    is_same = text.encode().lower() == change(text).encode().lower()
+    assert len(Client(api).list()["Resources"]) == 2 + (1 if is_same else 2)
+    _export_and_compare(make_api, api)
+
+
+def _export_and_compare(make_api: MakeApi, api: Api) -> None:
     text = seeds.export(api.database, api.clock.now)
     path = api.data / "export.yml"
     path.write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from internal_api.dates import iso_time
 from internal_api.repository.users import personal_namespace, personal_route
 from internal_api.repository.world.columns import given
-from internal_api.repository.world.references import Namespace, References
+from internal_api.repository.world.references import Namespace, References, fold
 from internal_api.repository.world.rows import Row
 from internal_api.seed_document import (
     DeployKey,
@@ -25,7 +25,7 @@ def load_users(refs: References, document: Document) -> None:
     """Load the users, their personal namespaces, addresses and tokens."""
     for index, user in enumerate([*document.users, *_ghost(refs, document)]):
         at = f"users[{index}]"
-        refs.once(f"{at}.username", "users", user.username.lower())
+        refs.once(f"{at}.username", "users", fold(user.username))
         user_id = _load_user(refs, at, user)
         _load_emails(refs, at, user_id, user)
         for number, token in enumerate(user.personal_access_tokens):
@@ -43,7 +43,7 @@ def _ghost(refs: References, document: Document) -> list[User]:
     is_there = any(user.user_type == "ghost" for user in users)
     if not is_needed or is_there or refs.rows.find("users", user_type="ghost"):
         return []
-    taken = {user.username.lower() for user in users}
+    taken = {fold(user.username) for user in users}
     names = (Username(f"ghost{number or ''}") for number in count())
     username = next(
         name
@@ -97,14 +97,14 @@ def _load_emails(refs: References, at: str, user_id: int, user: User) -> None:
     refs.rows.delete("emails", user_id=user_id)
     for index, email in enumerate(user.emails):
         key = f"{at}.emails[{index}]"
-        refs.once(key, "emails", email.lower())
+        refs.once(key, "emails", fold(email))
         _claim_email(refs, key, user_id, email)
         refs.rows.put("emails", {"user_id": user_id, "email": email})
 
 
 def _claim_email(refs: References, at: str, user_id: int, email: str) -> None:
-    refs.claim(at, "users", "id", user_id, email=email.lower())
-    refs.claim(at, "emails", "user_id", user_id, email=email.lower())
+    refs.claim(at, "users", "id", user_id, email=fold(email))
+    refs.claim(at, "emails", "user_id", user_id, email=fold(email))
 
 
 def _load_token(

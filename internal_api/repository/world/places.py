@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from internal_api.repository.world.columns import given, level
-from internal_api.repository.world.references import Namespace, References
+from internal_api.repository.world.references import Namespace, References, fold
 from internal_api.repository.world.rows import Row
 from internal_api.seed_document import (
     Document,
@@ -25,12 +25,12 @@ def load_groups_and_projects(refs: References, document: Document) -> None:
     groups = {f"groups[{i}]": group for i, group in enumerate(document.groups)}
     # From the top: a group that is named is not made as somebody's parent.
     for at, group in sorted(groups.items(), key=lambda item: item[1].full_path.depth):
-        refs.once(f"{at}.full_path", "routes", group.full_path.lower())
+        refs.once(f"{at}.full_path", "routes", fold(group.full_path))
         _load_group(refs, namespaces, at, group)
     projects = {f"projects[{i}]": each for i, each in enumerate(document.projects)}
     rows = {}
     for at, project in projects.items():
-        refs.once(f"{at}.full_path", "routes", project.full_path.lower())
+        refs.once(f"{at}.full_path", "routes", fold(project.full_path))
         rows[at] = _load_project(refs, namespaces, at, project)
     refs.rows.flush()
     for at, group in groups.items():
@@ -217,7 +217,7 @@ def _load_project_bonds(
         refs.rows.delete(table, project_id=project_id)
         for index, path in enumerate(project.redirects):
             key = f"{at}.redirects[{index}]"
-            refs.claim(key, table, "project_id", project_id, path=path.lower())
+            refs.claim(key, table, "project_id", project_id, path=fold(path))
             refs.rows.put(table, {"path": path, "project_id": project_id})
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple, NoReturn
 
 from msgspec import UNSET, UnsetType
 
 from internal_api.repository.world.rows import Ids, Row, Rows
 from internal_api.seed_document import SeedError
+
+_TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def fold(text: str) -> str:
+    """Make names equal that are so to the database: NOCASE knows ASCII's letters."""
+    return text.translate(_TO_LOWER)
 
 
 class Namespace(NamedTuple):
@@ -86,7 +94,7 @@ class References:
 
     def user(self, at: str, username: str) -> int:
         """The id of a user."""
-        key = username.lower()
+        key = fold(username)
         if key not in self._users:
             row = self.rows.find("users", username=username)
             if row is None:
@@ -102,7 +110,7 @@ class References:
 
     def find_namespace(self, path: str) -> Namespace | None:
         """The namespace of a path."""
-        key = path.lower()
+        key = fold(path)
         if key not in self._namespaces:
             route = self.rows.find("routes", path=path, source_type="Namespace")
             row = route and self.rows.find("namespaces", id=route["source_id"])
@@ -113,7 +121,7 @@ class References:
 
     def add_namespace(self, path: str, namespace: Namespace) -> None:
         """Remember a namespace that is not written yet."""
-        self._namespaces[path.lower()] = namespace
+        self._namespaces[fold(path)] = namespace
 
     def namespace(self, at: str, path: str) -> int:
         """The id of a group or a personal namespace."""
@@ -131,7 +139,7 @@ class References:
 
     def find_project(self, path: str) -> int | None:
         """The id of the project of a path."""
-        key = path.lower()
+        key = fold(path)
         if key not in self._projects:
             route = self.rows.find("routes", path=path, source_type="Project")
             if route is None:
@@ -141,7 +149,7 @@ class References:
 
     def add_project(self, path: str, project_id: int) -> None:
         """Remember a project that is not written yet."""
-        self._projects[path.lower()] = project_id
+        self._projects[fold(path)] = project_id
 
     def project(self, at: str, path: str) -> int:
         """The id of a project."""

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from internal_api.dates import iso_time
 from internal_api.repository.pushes import COUNTER_LIFETIME
 from internal_api.repository.world.columns import given
-from internal_api.repository.world.references import References
+from internal_api.repository.world.references import References, fold
 from internal_api.repository.world.rows import Row
 from internal_api.seed_document import (
     Agent,
@@ -152,16 +152,8 @@ def load_scim_identities(refs: References, document: Document) -> None:
         refs.once(at, table, tuple(key.values()))
         existing = refs.rows.find(table, **key)
         identity_id = refs.identify(table, f"{at}.id", existing, identity.id)
-        uid = identity.extern_uid.lower()
-        group_id = key["group_id"]
-        refs.claim(
-            f"{at}.extern_uid",
-            table,
-            "id",
-            identity_id,
-            group_id=group_id,
-            extern_uid=uid,
-        )
+        uid = {"group_id": key["group_id"], "extern_uid": fold(identity.extern_uid)}
+        refs.claim(f"{at}.extern_uid", table, "id", identity_id, **uid)
         refs.rows.put(table, {"id": identity_id} | key | given(identity), existing)
     refs.rows.flush()
 
