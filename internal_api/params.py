@@ -99,7 +99,7 @@ def parse_json(body: bytes) -> dict[str, object]:
 
     Source: Grape's `lib/grape/middleware/formatter.rb`.
     """
-    parameters = _decode_json(body) if body else None
+    parameters = decode_json(body) if body else None
     return parameters if isinstance(parameters, dict) else {}
 
 
@@ -109,7 +109,7 @@ def parse_quoted_json(body: bytes) -> dict[str, object]:
     Raises:
         MalformedRequest: As for JSON, of either.
     """
-    text = _decode_json(body)
+    text = decode_json(body)
     return parse_json(text.encode()) if isinstance(text, str) else {}
 
 
@@ -147,7 +147,12 @@ def merge(query: dict[str, object], body: dict[str, object]) -> dict[str, object
     return query | body
 
 
-def _decode_json(text: bytes) -> object:
+def decode_json(text: bytes) -> object:
+    """Read any value of JSON.
+
+    Raises:
+        MalformedRequest: As for an object.
+    """
     try:
         value: object = msgspec.json.decode(text)
     except (ValueError, RecursionError) as error:
@@ -520,4 +525,4 @@ def json_array(value: object) -> list[object] | None:
 def _from_json(value: object) -> object:
     if not isinstance(value, str):
         return value
-    return _decode_json(value.encode()) if value.strip() else None
+    return decode_json(value.encode()) if value.strip() else None

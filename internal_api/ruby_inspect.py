@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from internal_api.redaction import SENSITIVE_NAMES, Redaction
+
 FILTERED = "[FILTERED]"
 
-# `config.filter_parameters`, `config/application.rb`.
+# `config.filter_parameters`, `config/application.rb`, and what else is a secret.
 _FILTER = re.compile(
-    r"token$|password|secret|key$|^(?:body|description|note|text|title|hook)$"
-    r"|certificate|import_url|elasticsearch_url|otp_attempt|sentry_dsn|trace"
+    rf"{SENSITIVE_NAMES}|key$|^(?:body|description|note|text|title|hook)$"
+    r"|certificate|import_url|elasticsearch_url|sentry_dsn|trace"
     r"|variables|content|redirect",
     re.IGNORECASE,
 )
+# Source: Rails' `activesupport/lib/active_support/parameter_filter.rb`.
+filter_parameters = Redaction(_FILTER, FILTERED, hides_blank=True)
 _ESCAPED = re.compile(r'["\\]|#(?=[{$@])|[^ -~]')
 _ESCAPES = {
     "\a": r"\a",
@@ -27,27 +31,6 @@ _ESCAPES = {
     "\x7f": r"\x7F",
 }
 _BMP_END = 0x10000
-
-
-def filter_parameters(value: object) -> object:
-    """Put `[FILTERED]` for what is called like a secret, in objects of any depth.
-
-    An operation of SCIM says what its value is called in its path.
-
-    Source: Rails' `activesupport/lib/active_support/parameter_filter.rb`.
-    """
-    if isinstance(value, Mapping):
-        path = value.get("path")
-        names_secret = isinstance(path, str) and _FILTER.search(path)
-        return {
-            name: FILTERED
-            if _FILTER.search(name) or (names_secret and name == "value")
-            else filter_parameters(member)
-            for name, member in value.items()
-        }
-    if isinstance(value, list):
-        return [filter_parameters(member) for member in value]
-    return value
 
 
 def inspect(value: object) -> str:

@@ -164,7 +164,7 @@ def _no_content(resp: falcon.Response) -> None:
 
 def _parameters(req: falcon.Request) -> str:
     """All parameters as Ruby shows them, those of the path last."""
-    return inspect(filter_parameters(req.context.params | req.context.fields))
+    return inspect(filter_parameters(req.context.params) | req.context.fields)
 
 
 # ---------------------------------------------------------------- discovery

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from internal_api.dates import iso_time
+from internal_api.redaction import SENSITIVE_NAMES, Redaction
 from internal_api.standin.matching import have
 from internal_api.standin.shared_memory import SharedMemory
 
@@ -28,9 +29,8 @@ _to_json = msgspec.json.Encoder().encode
 _LARGEST_ENTRY = ENTRY_BYTES - _LENGTH.size
 # How many characters of each text stay, if the whole does not fit: the last does.
 _CUTS = (8192, 400)
-_SECRET_NAME = re.compile(
-    r"token|secret|passw|otp_attempt|recovery_codes|cookie|access_key|authorization",
-    re.IGNORECASE,
+redact = Redaction(
+    re.compile(SENSITIVE_NAMES, re.IGNORECASE), REDACTED, hides_blank=False
 )
 
 _ASKED_FOR = {"key_id": "key ", "user_id": "user ", "username": "", "identifier": ""}
@@ -162,15 +162,18 @@ class Journal:
 
 def describe(number: int, entry: Entry) -> dict[str, Any]:
     """An entry as people may see it: without secrets."""
-    time = datetime.fromtimestamp(entry.time, UTC)
+    time, parameters = datetime.fromtimestamp(entry.time, UTC), entry.parameters
+    # What was cut to a text had its secrets taken out before.
+    if not isinstance(parameters, str):
+        parameters = redact(parameters)
     attributes = entry._asdict()
     return {
         "id": number,
         "milliseconds": round(attributes.pop("seconds") * 1000, 3),
         **attributes,
         "time": iso_time(time),
-        "identity": entry.identity or _asked_for(entry.parameters),
-        "parameters": redact(entry.parameters),
+        "identity": entry.identity or _asked_for(parameters),
+        "parameters": parameters,
         "answer": redact(entry.answer),
     }
 
@@ -182,17 +185,6 @@ def _asked_for(parameters: Any) -> str | None:
             if (value := parameters.get(name)) is not None:
                 return f"{words}{value}"
     return None
-
-
-def redact(value: Any, name: str = "") -> Any:
-    """A copy in which the values of secret names are hidden."""
-    if value and name and _SECRET_NAME.search(name):
-        return REDACTED
-    if isinstance(value, dict):
-        return {key: redact(member, key) for key, member in value.items()}
-    if isinstance(value, list):
-        return [redact(member) for member in value]
-    return value
 
 
 def _start(number: int) -> int:

@@ -408,6 +408,9 @@ ECHOED: list[dict[str, Any]] = [
     {"token": {"a": SECRET}, "client_secret": SECRET, "api_key": [SECRET]},
     {"Operations": [{"op": "replace", "path": "password", "value": SECRET}]},
     {"Operations": [{"op": "replace", "value": {"password": SECRET}}]},
+    {"Operations": json.dumps([{"op": "x", "path": "password", "value": SECRET}])},
+    {"name": json.dumps({"password": SECRET})},
+    {"emails": json.dumps([{"type": "work", "passwd": SECRET}])},
 ]
 
 
@@ -422,6 +425,17 @@ def test_secrets_are_filtered(client: Client, secrets: dict[str, Any]) -> None:
     assert "[FILTERED]" in detail
     assert "geh" not in detail
     assert "scim-token" not in detail
+
+
+def test_secrets_of_json_in_a_form_are_filtered(client: Client) -> None:
+    """JSON without its content type is a form, whose names are shown without it."""
+    body = json.dumps({"externalId": "x", "Operations": [], "password": f"{SECRET}&x"})
+    answer = client.api.app.post(
+        f"{client.root}/Users", body, headers=client.headers, status=412
+    )
+    assert answer.json["detail"].startswith(
+        'Error saving user with {"[FILTERED]"=>nil, "group"=>"corp"}: Missing params'
+    )
 
 
 def test_echo(client: Client) -> None:
