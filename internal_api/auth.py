@@ -67,7 +67,7 @@ class Scheme(Enum):
     ADMIN = "admin token"
     GITLAB_COM_ADMIN = "admin token, on GitLab.com"
     SCIM = "SCIM token"
-    SCIM_DISCOVERY = "none, but a group needs SAML"
+    SCIM_DISCOVERY = "none; a group in the path needs SAML"
 
 
 def authenticate_nobody(_req: falcon.Request) -> None:

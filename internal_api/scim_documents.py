@@ -74,139 +74,68 @@ def _complex(name: str, *attributes: Document, **characteristics: object) -> Doc
     return _attribute(name, "complex", **characteristics, subAttributes=[*attributes])
 
 
-def _schema(name: str, description: str, *attributes: Document) -> Document:
-    return {
-        "schemas": [f"{CORE}:Schema"],
-        "id": f"{CORE}:{name}",
-        "name": name,
-        "description": description,
-        "attributes": [*attributes],
-        "meta": {"resourceType": "Schema"},
-    }
-
-
 _ONCE: Any = {"mutability": "immutable"}
-_USER = _schema(
-    "User",
-    "A member of the group, or a user of the instance",
-    _attribute(
-        "externalId",
-        required=True,
-        mutability="readWrite",
-        returned="never",
-        uniqueness="server",
-        description="What the identity provider calls the user; the answer's id",
-    ),
-    _attribute(
-        "userName",
-        required=True,
-        uniqueness="server",
-        description="Made fit and unique when the user is created",
-        **_ONCE,
-    ),
-    _complex(
-        "name",
-        _attribute("formatted", required=True, **_ONCE),
-        _attribute("familyName", **_ONCE),
-        _attribute("givenName", **_ONCE),
-        required=True,
-        description="Without formatted it is put together from the others",
-        **_ONCE,
-    ),
-    _attribute("name.formatted", description="The same as name and formatted"),
-    _complex(
-        "emails",
-        _attribute("value", required=True, uniqueness="server", **_ONCE),
-        _attribute("type", canonicalValues=["work"], **_ONCE),
+_USER = {
+    "schemas": [f"{CORE}:Schema"],
+    "id": f"{CORE}:User",
+    "name": "User",
+    "description": "A member of the group, or a user of the instance",
+    "meta": {"resourceType": "Schema"},
+    "attributes": [
         _attribute(
-            "primary",
-            "boolean",
+            "externalId",
             required=True,
-            description="True, unless the type is work",
+            mutability="readWrite",
+            returned="never",
+            uniqueness="server",
+            description="What the identity provider calls the user; the answer's id",
+        ),
+        _attribute(
+            "userName",
+            required=True,
+            uniqueness="server",
+            description="Made fit and unique when the user is created",
             **_ONCE,
         ),
-        multiValued=True,
-        required=True,
-        description="The first that is primary, or of work, is taken",
-        **_ONCE,
-    ),
-    _attribute(
-        "active",
-        "boolean",
-        mutability="readWrite",
-        description="Always true for a new user",
-    ),
-)
-_SUPPORTED = _attribute("supported", "boolean", required=True)
-_SERVICE_PROVIDER_CONFIG = _schema(
-    "ServiceProviderConfig",
-    "What the service supports",
-    _complex("patch", _SUPPORTED, required=True),
-    _complex(
-        "bulk",
-        _SUPPORTED,
-        _attribute("maxOperations", "integer", required=True),
-        _attribute("maxPayloadSize", "integer", required=True),
-        required=True,
-    ),
-    _complex(
-        "filter",
-        _SUPPORTED,
-        _attribute("maxResults", "integer", required=True),
-        required=True,
-    ),
-    _complex("changePassword", _SUPPORTED, required=True),
-    _complex("sort", _SUPPORTED, required=True),
-    _complex("etag", _SUPPORTED, required=True),
-    _complex(
-        "authenticationSchemes",
-        _attribute("type", required=True),
-        _attribute("name", required=True),
-        _attribute("description", required=True),
-        multiValued=True,
-        required=True,
-    ),
-)
-_RESOURCE_TYPE = _schema(
-    "ResourceType",
-    "A kind of resource",
-    _attribute("id"),
-    _attribute("name", required=True),
-    _attribute("description"),
-    _attribute("endpoint", "reference", referenceTypes=["uri"], required=True),
-    _attribute("schema", "reference", referenceTypes=["uri"], required=True),
-)
-_CHARACTERISTICS = (
-    _attribute("name", required=True, caseExact=True),
-    _attribute("type", required=True),
-    _attribute("multiValued", "boolean", required=True),
-    _attribute("description"),
-    _attribute("required", "boolean"),
-    _attribute("canonicalValues", multiValued=True, caseExact=True),
-    _attribute("caseExact", "boolean"),
-    _attribute("mutability", caseExact=True),
-    _attribute("returned", caseExact=True),
-    _attribute("uniqueness", caseExact=True),
-    _attribute("referenceTypes", multiValued=True, caseExact=True),
-)
-_SCHEMA = _schema(
-    "Schema",
-    "The attributes of a kind of resource",
-    _attribute("id", required=True),
-    _attribute("name", required=True),
-    _attribute("description"),
-    _complex(
-        "attributes",
-        *_CHARACTERISTICS,
-        _complex("subAttributes", *_CHARACTERISTICS, multiValued=True),
-        multiValued=True,
-        required=True,
-    ),
-)
-SCHEMAS = {
-    schema["id"]: schema
-    for schema in (_USER, _SERVICE_PROVIDER_CONFIG, _RESOURCE_TYPE, _SCHEMA)
+        _complex(
+            "name",
+            _attribute("formatted", **_ONCE),
+            _attribute("familyName", **_ONCE),
+            _attribute("givenName", **_ONCE),
+            description="Without formatted it is put together from the others",
+            **_ONCE,
+        ),
+        _attribute(
+            "displayName",
+            returned="never",
+            description="Taken for the name where there is none; one of both is needed",
+            **_ONCE,
+        ),
+        _attribute("name.formatted", description="The same as name and formatted"),
+        _complex(
+            "emails",
+            _attribute("value", required=True, uniqueness="server", **_ONCE),
+            _attribute("type", canonicalValues=["work"], **_ONCE),
+            _attribute(
+                "primary",
+                "boolean",
+                description="True, unless the type is work",
+                **_ONCE,
+            ),
+            multiValued=True,
+            required=True,
+            description="The first that is primary, or of work, is taken",
+            **_ONCE,
+        ),
+        _attribute(
+            "active",
+            "boolean",
+            mutability="readWrite",
+            description="Always true for a new user",
+        ),
+    ],
 }
+SCHEMAS = {f"{CORE}:User": _USER}
 RESOURCE_TYPES = {
     "User": {
         "schemas": [f"{CORE}:ResourceType"],

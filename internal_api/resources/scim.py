@@ -9,7 +9,7 @@ is RFC 7644, section 4.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import falcon
 
@@ -188,48 +188,33 @@ class ServiceProviderConfig(_Discovery):
         write_json(resp, 200, scim_documents.SERVICE_PROVIDER_CONFIG)
 
 
-class ResourceTypes(_Discovery):
+class _Documents(_Discovery):
+    """Documents, and each of them by its id."""
+
+    documents: ClassVar[dict[str, scim_documents.Document]]
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """Answer all of them, or that of the id in the path.
+
+        Raises:
+            ScimNotFound: There is none of this id.
+        """
+        name = req.context.fields.get("id")
+        if name is None:
+            write_json(resp, 200, scim_documents.everything(self.documents))
+        elif name in self.documents:
+            write_json(resp, 200, self.documents[name])
+        else:
+            raise ScimNotFound(f"Resource {name} not found")
+
+
+class ResourceTypes(_Documents):
     """`/ResourceTypes`: what kinds of resources there are."""
 
-    def on_get(self, _req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        """Answer all of them."""
-        write_json(resp, 200, scim_documents.everything(scim_documents.RESOURCE_TYPES))
+    documents = scim_documents.RESOURCE_TYPES
 
 
-class ResourceType(_Discovery):
-    """`/ResourceTypes/:id`: one of them."""
+class Schemas(_Documents):
+    """`/Schemas`: what attributes they have, by their URNs."""
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        """Answer it.
-
-        Raises:
-            ScimNotFound: There is none of this id.
-        """
-        write_json(resp, 200, _document(scim_documents.RESOURCE_TYPES, req))
-
-
-class Schemas(_Discovery):
-    """`/Schemas`: what attributes they have."""
-
-    def on_get(self, _req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        """Answer all of them."""
-        write_json(resp, 200, scim_documents.everything(scim_documents.SCHEMAS))
-
-
-class Schema(_Discovery):
-    """`/Schemas/:id`: one of them, by its URN."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        """Answer it.
-
-        Raises:
-            ScimNotFound: There is none of this id.
-        """
-        write_json(resp, 200, _document(scim_documents.SCHEMAS, req))
-
-
-def _document(documents: dict[str, Any], req: falcon.Request) -> Any:
-    name: str = req.context.fields["id"]
-    if name not in documents:
-        raise ScimNotFound(f"Resource {name} not found")
-    return documents[name]
+    documents = scim_documents.SCHEMAS
