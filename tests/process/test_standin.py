@@ -19,6 +19,7 @@ from processes import (
     control,
     header,
     run,
+    wait_until,
 )
 
 
@@ -164,9 +165,9 @@ def test_no_control(serve: Serve) -> None:
 def test_token_where_others_can_call(serve: Serve) -> None:
     """A server that others can reach prints a token, and asks for it."""
     server = serve("--bind", "0.0.0.0:0", "--control-token", "let-me-in")
-    assert "Token of the control routes: let-me-in\n" in server.stderr
+    wait_until(lambda: "Token of the control routes: let-me-in\n" in server.stderr)
     inspector = f"Inspector at {server.ready['url']}/_standin/?token=let-me-in\n"
-    assert inspector in server.stderr
+    wait_until(lambda: inspector in server.stderr)
     port = server.address[1]
 
     def clock(headers: dict[str, str]) -> int:
