@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 MAX_BYTES = 128
 
@@ -20,7 +21,7 @@ _PIVOT_YEAR = 69
 # `cwday`, `wday`; of a time only that it has `hour`, `min`, `sec`; `bc`; and
 # `full_year` when the year lacks no century.
 _Parts = dict[str, int]
-_Form = tuple[re.Pattern[str], Callable[[re.Match[str]], _Parts]]
+_Form = tuple[str, Callable[[re.Match[str]], _Parts]]
 
 
 def parse_date(text: str, today: date | None = None) -> date:
@@ -60,8 +61,8 @@ def _parts(text: str) -> _Parts:
     """Take the weekday, the time and the first form that fits out of the text."""
     parts: _Parts = {}
     for forms in ((_WEEKDAY,), (_TIME,), _DATES, (_BEFORE_CHRIST,)):
-        for pattern, read in forms:
-            if match := pattern.search(text):
+        for source, read in forms:
+            if match := _pattern(source).search(text):
                 parts |= read(match)
                 text = f"{text[: match.start()]} {text[match.end() :]}"
                 break
@@ -228,8 +229,9 @@ _LAYOUTS = {
 }
 
 
+@cache
 def _pattern(source: str) -> re.Pattern[str]:
-    """Compile a pattern; as in Ruby, digits are those of ASCII."""
+    """Compile a pattern, with the first date; as in Ruby, digits are those of ASCII."""
     for name, choices in (
         ("DAY", "|".join(_DAYS)),
         ("MONTH", "|".join(_MONTHS)),
@@ -248,9 +250,9 @@ _LIKE_YEAR = re.compile("'|...")
 _FULL_YEAR = re.compile("[-+]|[0-9]{3}")
 _LONE_DAY = re.compile(" *(0?[1-9]|[12][0-9]|3[01]) *$")
 
-_WEEKDAY: _Form = (_pattern(r"\b(DAY)[^-/0-9 ]*"), _read_weekday)
+_WEEKDAY: _Form = (r"\b(DAY)[^-/0-9 ]*", _read_weekday)
 _TIME: _Form = (
-    _pattern(
+    (
         r"((?:\d+ *: *\d+(?: *: *\d+(?:[,.]\d*)?)?|\d+ *h(?: *\d+m?(?: *\d+s?)?)?)"
         r"(?: *[ap](?:m\b|\.m\.))?|\d+ *[ap](?:m\b|\.m\.))"
         r"(?: *(?:(?:gmt|utc?)?[-+]\d+(?:[,.:]\d+(?::\d+)?)?"
@@ -259,68 +261,65 @@ _TIME: _Form = (
     _read_time,
 )
 _BEFORE_CHRIST: _Form = (
-    _pattern(r"\b(?:bc\b|bce\b|b\.c\.|b\.c\.e\.)"),
+    r"\b(?:bc\b|bce\b|b\.c\.|b\.c\.e\.)",
     _read_before_christ,
 )
-_DATES: tuple[_Form, ...] = tuple(
-    (_pattern(source), read)
-    for source, read in (
-        (  # 13th Jun 2021
-            (
-                r"(?P<mday>'?\d+)[^-0-9 ]* *(?P<name>MONTH)[^-0-9 ']*"
-                r"(?: *(?P<era>ERA)? *(?P<year>'?-?\d+(?:(?:st|nd|rd|th)\b)?))?"
-            ),
-            _read_civil,
-        ),
-        (  # June 13, 2021
-            (
-                r"\b(?P<name>MONTH)[^-0-9 ']* *(?P<mday>'?\d+)[^-0-9 ']*"
-                r"(?: *,? *(?P<era>ERA)? *(?P<year>'?-?\d+))?"
-            ),
-            _read_civil,
-        ),
-        # 2021-06-13
-        (r"(?P<year>'?[-+]?\d+)-(?P<mon>\d+)-(?P<mday>'?-?\d+)", _read_civil),
-        # H31.04.30
-        (r"\b([mtshr])(\d+)\.(\d+)\.(\d+)", _read_japanese),
-        # 13-Jun-2021, Jun-13-2021
-        (r"(?P<mday>'?-?\d+)-(?P<name>MONTH)[^-/.]*-(?P<year>'?-?\d+)", _read_civil),
+_DATES: tuple[_Form, ...] = (
+    (  # 13th Jun 2021
         (
-            r"\b(?P<name>MONTH)[^-/.]*-(?P<mday>'?-?\d+)(?:-(?P<year>'?-?\d+))?",
-            _read_civil,
+            r"(?P<mday>'?\d+)[^-0-9 ]* *(?P<name>MONTH)[^-0-9 ']*"
+            r"(?: *(?P<era>ERA)? *(?P<year>'?-?\d+(?:(?:st|nd|rd|th)\b)?))?"
         ),
-        # 2021/06/13, 2021.06.13; _sort finds the year of 13/06/2021
+        _read_civil,
+    ),
+    (  # June 13, 2021
         (
-            r"(?P<year>'?-?\d+)/ *(?P<mon>'?\d+)(?:[^0-9] *(?P<mday>'?-?\d+))?",
-            _read_civil,
+            r"\b(?P<name>MONTH)[^-0-9 ']* *(?P<mday>'?\d+)[^-0-9 ']*"
+            r"(?: *,? *(?P<era>ERA)? *(?P<year>'?-?\d+))?"
         ),
-        (r"(?P<year>'?-?\d+)\. *(?P<mon>'?\d+)\. *(?P<mday>'?-?\d+)", _read_civil),
-        # 2021-W23-7, -W-7, --06-13, --0613, 2021-164, -164
+        _read_civil,
+    ),
+    # 2021-06-13
+    (r"(?P<year>'?[-+]?\d+)-(?P<mon>\d+)-(?P<mday>'?-?\d+)", _read_civil),
+    # H31.04.30
+    (r"\b([mtshr])(\d+)\.(\d+)\.(\d+)", _read_japanese),
+    # 13-Jun-2021, Jun-13-2021
+    (r"(?P<mday>'?-?\d+)-(?P<name>MONTH)[^-/.]*-(?P<year>'?-?\d+)", _read_civil),
+    (
+        r"\b(?P<name>MONTH)[^-/.]*-(?P<mday>'?-?\d+)(?:-(?P<year>'?-?\d+))?",
+        _read_civil,
+    ),
+    # 2021/06/13, 2021.06.13; _sort finds the year of 13/06/2021
+    (
+        r"(?P<year>'?-?\d+)/ *(?P<mon>'?\d+)(?:[^0-9] *(?P<mday>'?-?\d+))?",
+        _read_civil,
+    ),
+    (r"(?P<year>'?-?\d+)\. *(?P<mon>'?\d+)\. *(?P<mday>'?-?\d+)", _read_civil),
+    # 2021-W23-7, -W-7, --06-13, --0613, 2021-164, -164
+    (
+        r"\b(?P<cwyear>\d{2}|\d{4})?-?w(?P<cweek>\d{2})(?:-?(?P<cwday>\d))?\b",
+        _read_numbers,
+    ),
+    (r"-w-(?P<cwday>\d)\b", _read_numbers),
+    (r"--(?P<mon>\d{2})?-(?P<mday>\d{2})\b", _read_numbers),
+    (r"--(?P<mon>\d{2})(?P<mday>\d{2})?\b", _read_numbers),
+    (
         (
-            r"\b(?P<cwyear>\d{2}|\d{4})?-?w(?P<cweek>\d{2})(?:-?(?P<cwday>\d))?\b",
-            _read_numbers,
+            r"^(?!.*[,.](?:\d{2}|\d{4})-\d{3}\b).*?"
+            r"\b(?P<year>\d{2}|\d{4})-(?P<yday>\d{3})\b"
         ),
-        (r"-w-(?P<cwday>\d)\b", _read_numbers),
-        (r"--(?P<mon>\d{2})?-(?P<mday>\d{2})\b", _read_numbers),
-        (r"--(?P<mon>\d{2})(?P<mday>\d{2})?\b", _read_numbers),
+        _read_numbers,
+    ),
+    (r"^(?!.*\d-\d{3}\b).*?\b-(?P<yday>\d{3})\b", _read_numbers),
+    # '21, June, 13th
+    (r"'(?P<year>\d+)\b", _read_numbers),
+    (r"\b(MONTH)[^ ]*", _read_month),
+    (r"(?P<mday>\d+)(?:st|nd|rd|th)\b", _read_numbers),
+    (  # 20210613T100000Z
         (
-            (
-                r"^(?!.*[,.](?:\d{2}|\d{4})-\d{3}\b).*?"
-                r"\b(?P<year>\d{2}|\d{4})-(?P<yday>\d{3})\b"
-            ),
-            _read_numbers,
+            r"([-+]?)(\d{2,14})(?: *t? *(\d{2,6})?(?:[,.](\d*))?)?"
+            r"(?: *(?:z\b|[-+]\d{1,4}\b|\[[-+]?\d[^]]*\]))?"
         ),
-        (r"^(?!.*\d-\d{3}\b).*?\b-(?P<yday>\d{3})\b", _read_numbers),
-        # '21, June, 13th
-        (r"'(?P<year>\d+)\b", _read_numbers),
-        (r"\b(MONTH)[^ ]*", _read_month),
-        (r"(?P<mday>\d+)(?:st|nd|rd|th)\b", _read_numbers),
-        (  # 20210613T100000Z
-            (
-                r"([-+]?)(\d{2,14})(?: *t? *(\d{2,6})?(?:[,.](\d*))?)?"
-                r"(?: *(?:z\b|[-+]\d{1,4}\b|\[[-+]?\d[^]]*\]))?"
-            ),
-            _read_digits,
-        ),
-    )
+        _read_digits,
+    ),
 )
