@@ -28,13 +28,11 @@ from internal_api.standin.app import Wsgi
 from internal_api.standin.clock import Change, ClockError
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, Rule
-from internal_api.standin.journal import Filter, describe
+from internal_api.standin.journal import Filter, describe, redact
 from internal_api.standin.live import line
 from internal_api.thread_server import serving as serving_thread
 from internal_api.tls import ForClients
 from internal_api.worker import run
-
-ANY_PORT = "127.0.0.1:0"
 
 # A seed: as a mapping, or the path of a file; `demo` is built in.
 Seed = Mapping[str, Any] | str | os.PathLike[str]
@@ -182,10 +180,9 @@ class InternalApi:
         Returns:
             The members of `internal_api.standin.journal.Entry`, and `id`, by name.
         """
-        found = self._control.journal.find(
-            Filter(path, method, status, parameters=parameters)
-        )
-        return [describe(*numbered) for numbered in found]
+        verb = method.upper() if method else None
+        wanted = Filter(path, verb, status, parameters=parameters)
+        return [describe(*found) for found in self._control.journal.find(wanted)]
 
     def assert_called(
         self, path: str, times: int | None = None, **parameters: Any
@@ -206,7 +203,8 @@ class InternalApi:
         if count == times or (times is None and count):
             return
         expected = "1x or more" if times is None else f"{times}x"
-        values = "".join(f" {name}={value!r}" for name, value in parameters.items())
+        shown = redact(parameters).items()
+        values = "".join(f" {name}={value!r}" for name, value in shown)
         asked = "".join(f"\n  {_described(entry)}" for entry in self.requests())
         raise AssertionError(
             f"{path}{values} was asked {count}x, expected {expected};"
@@ -218,7 +216,7 @@ class InternalApi:
 def serving(
     data: Path,
     seed: Seed | Sequence[Seed] = (),
-    bind: str = ANY_PORT,
+    bind: str = "127.0.0.1:0",
     tls: Tls | None = None,
 ) -> Iterator[InternalApi]:
     """Serve in a thread; the database is in memory.

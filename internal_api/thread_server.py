@@ -45,31 +45,51 @@ def serving(app: Wsgi, listener: Listener, tls: Tls | None = None) -> Iterator[N
         **(tls_settings(tls, SSLContext) if tls else {}),
     }
     server = Server(settings, lambda: app)
-    started: Future[tuple[Hub, ThreadWorker]] = Future()
-    arguments = (server, socket.socket(fileno=listener.hand_over()), started)
-    thread = threading.Thread(
-        target=_serve, args=arguments, name="internal-api", daemon=True
+    log = logging.getLogger(__name__)
+    # Warnings quote request lines, and these may hold a token.
+    log.setLevel(logging.ERROR)
+    sockets, timeout_s = (
+        [socket.socket(fileno=listener.hand_over())],
+        server.cfg.timeout,
     )
+    worker = ThreadWorker(1, 0, sockets, server, timeout_s, server.cfg, Log(log))
+    thread = threading.Thread(
+        target=worker.init_process, name="internal-api", daemon=True
+    )
+    # Who connects before it accepts waits in the queue of the socket.
     thread.start()
-    hub, worker = started.result()
     try:
         yield
     finally:
-        hub.loop.run_callback_threadsafe(worker.stopping.set)
+        worker.stop()
         thread.join()
 
 
 class ThreadWorker(Worker):
     """A worker without a master, which leaves the process as it is."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._hub: Future[Hub] = Future()
+
     def init_process(self) -> None:
         """Serve; signals, random numbers and the rest are not this worker's."""
         self.take_over()
-        self.load_wsgi()
-        self.run()
+        hub = gevent.get_hub()
+        self._hub.set_result(hub)
+        try:
+            self.load_wsgi()
+            self.run()
+        finally:
+            self.tmp.close()
+            hub.destroy(destroy_loop=True)
 
     def notify(self) -> None:
         """Tell nobody."""
+
+    def stop(self) -> None:
+        """Let it end soon; from another thread."""
+        self._hub.result().loop.run_callback_threadsafe(self.stopping.set)
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
@@ -77,29 +97,3 @@ class Log(logging.LoggerAdapter[logging.Logger]):
 
     def access(self, *_: Any) -> None:
         """Log no requests: there is the journal."""
-
-
-def _serve(
-    server: Server,
-    listener: socket.socket,
-    started: Future[tuple[Hub, ThreadWorker]],
-) -> None:
-    """Serve until the worker is told to stop, by the loop of this thread's hub."""
-    hub = gevent.get_hub()
-    log = logging.getLogger(__name__)
-    # Warnings quote request lines, and these may hold a token.
-    log.setLevel(logging.ERROR)
-    try:
-        sockets, timeout_s = [listener], server.cfg.timeout
-        # Here, as it belongs to this hub.
-        worker = ThreadWorker(1, 0, sockets, server, timeout_s, server.cfg, Log(log))
-    except OSError as error:
-        listener.close()
-        started.set_exception(error)
-        return
-    started.set_result((hub, worker))
-    try:
-        worker.init_process()
-    finally:
-        worker.tmp.close()
-        hub.destroy(destroy_loop=True)

@@ -33,7 +33,6 @@ class Worker(AsyncWorker):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._tls: ssl.SSLContext | None = None
-        self.stopping = Event()
         self._idle: set[Any] = set()
 
     def init_process(self) -> None:
@@ -43,8 +42,9 @@ class Worker(AsyncWorker):
         super().init_process()
 
     def take_over(self) -> None:
-        """Let the event loop have the listening sockets."""
+        """Let the event loop of this thread have what the worker waits for."""
         _settle(self.cfg)
+        self.stopping = Event()
         self.sockets = [
             gevent.socket.socket(fileno=listener.detach()) for listener in self.sockets
         ]

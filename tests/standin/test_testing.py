@@ -172,6 +172,7 @@ def test_requests(internal_api: InternalApi) -> None:
     assert keys(found(DISCOVER, key_id=7)) == ["7"]
     assert keys(found(secret_token="wrong")) == ["11"]
     assert found(method="POST") == []
+    assert keys(found(CHECK, method="get")) == [None]
     assert found(key_id="11")[0]["parameters"]["secret_token"] == "[REDACTED]"
 
 
@@ -198,13 +199,23 @@ def test_assert_called_says_what_was_asked(
     internal_api: InternalApi, times: int | None, parameters: dict[str, Any], said: str
 ) -> None:
     """What was asked instead is in the message, without secrets."""
-    ask(internal_api, f"{DISCOVER}?key_id=7&private_token=x1234")
+    ask(internal_api, f"{DISCOVER}?key_id=7")
     with pytest.raises(AssertionError) as failed:
         internal_api.assert_called(DISCOVER, times, **parameters)
     message = str(failed.value)
     assert said in message
-    assert re.search(rf'200  GET {DISCOVER}  .* ms  {{"key_id":"7",', message)
-    assert "x1234" not in message
+    assert re.search(rf'200  GET {DISCOVER}  .* ms  {{"key_id":"7"}}', message)
+
+
+def test_assert_called_tells_no_secret(internal_api: InternalApi) -> None:
+    """Neither what was asked nor what was expected gives a secret away."""
+    ask(internal_api, f"{DISCOVER}?secret_token=asked")
+    with pytest.raises(AssertionError) as failed:
+        internal_api.assert_called(DISCOVER, secret_token="expected-one")
+    message = str(failed.value)
+    assert message.count("[REDACTED]") == 2
+    assert "asked" not in message.replace("was asked", "")
+    assert "expected-one" not in message
 
 
 def test_assert_called_when_nothing_was_asked(internal_api: InternalApi) -> None:
