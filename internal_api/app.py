@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from time import perf_counter
+from time import time
 from types import MappingProxyType
 from typing import Any
 
@@ -130,7 +130,7 @@ class Context:
     """What is known of a request; each attribute is set by whoever learns it.
 
     Attributes:
-        start: When it came, by the clock that measures times, in seconds.
+        start: When it came, in seconds since the epoch.
         params: Its parameters, from query and body.
         fields: The fields of its path.
         body: Its body as it came.
@@ -156,7 +156,7 @@ class Context:
     provider: Any = None
 
     def __init__(self) -> None:
-        self.start = perf_counter()
+        self.start = time()
 
 
 class Request(falcon.Request):
