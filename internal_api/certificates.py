@@ -26,11 +26,8 @@ class Tls(NamedTuple):
     keyfile: Path | None = None
     client_ca: Path | None = None
 
-    def context(self, kind: type[ssl.SSLContext]) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
         """What every connection begins with.
-
-        Args:
-            kind: That of gevent, where greenlets serve.
 
         Raises:
             CertificateError: A file is not what it should be.
@@ -39,7 +36,7 @@ class Tls(NamedTuple):
         for path in self:
             if path:
                 path.open("rb").close()
-        context = kind(ssl.PROTOCOL_TLS_SERVER)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             # Nobody is there to be asked for a passphrase.

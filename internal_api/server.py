@@ -7,9 +7,6 @@ import gc
 import os
 import resource
 import signal
-import ssl
-import subprocess
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,7 +24,7 @@ from internal_api.announcement import (
 from internal_api.app import create_app
 from internal_api.certificates import Tls
 from internal_api.config import Config, ConfigError
-from internal_api.git_repository import Run
+from internal_api.greenlets import run, sleep
 from internal_api.instance import load_seeds, opened
 from internal_api.listeners import Address, Listener, TcpAddress, listening, parse
 from internal_api.repository.database import Database
@@ -36,6 +33,7 @@ from internal_api.secret_files import read_or_create
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, decode
 from internal_api.tls import MUTUAL, for_clients, machine_names, prepare, refuse_files
+from internal_api.worker import Worker
 
 # On two cores two workers serve 1.4 to 1.9 times of one; a stand-in takes no more.
 MOST_WORKERS_UNASKED = 2
@@ -60,6 +58,8 @@ HTTP_SETTINGS: Settings = {
     # A header must not change paths or schemes: there is no proxy.
     "forwarder_headers": "",
     "secure_scheme_headers": {},
+    # A worker of greenlets sends in its own way.
+    "sendfile": False,
     # Warnings quote request lines, and these may hold a token.
     "loglevel": "error",
     "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
@@ -123,9 +123,8 @@ def serve(config: Config, options: Options) -> None:
     options = _with_certificates(config, options, addresses)
     tls = _tls_settings(options)
     with listening(addresses) as listeners:
-        sleep, run = _waits(options)
-        open_database, seeded = _prepare_database(config, options, sleep)
-        control = _control(options, sleep)
+        open_database, seeded = _prepare_database(config, options)
+        control = _control(options)
         news = Announcement(config, listeners, for_client, seeded, control)
         say(news.warnings())
         # The workers share what is there now; the collector must not touch it.
@@ -196,7 +195,7 @@ class Master(Arbiter):
 
 
 def _prepare_database(
-    config: Config, options: Options, sleep: Callable[[float], object]
+    config: Config, options: Options
 ) -> tuple[Callable[[], Database], str]:
     """What a worker opens, and what was loaded into it."""
     with opened(config, memory=options.memory) as database:
@@ -209,7 +208,7 @@ def _prepare_database(
         return partial(Database, config.database_path, sleep=sleep), seeded
 
 
-def _control(options: Options, sleep: Callable[[float], object]) -> Control | None:
+def _control(options: Options) -> Control | None:
     """What the control routes act on, which the workers share.
 
     Raises:
@@ -228,22 +227,11 @@ def _control(options: Options, sleep: Callable[[float], object]) -> Control | No
     return control
 
 
-def _waits(options: Options) -> tuple[Callable[[float], object], Run]:
-    """How a worker sleeps, and how it runs git, while it serves others."""
-    if options.threads:
-        return time.sleep, subprocess.run
-    from gevent import sleep  # noqa: PLC0415 - threads need no gevent
-
-    from internal_api.worker import run  # noqa: PLC0415
-
-    return sleep, run
-
-
 def _settings(options: Options, listeners: list[Listener]) -> Settings:
     return HTTP_SETTINGS | {
         "bind": [f"fd://{listener.hand_over()}" for listener in listeners],
         "workers": options.workers or _default_workers(options),
-        "worker_class": "gthread" if options.threads else _greenlet_worker(),
+        "worker_class": "gthread" if options.threads else Worker,
         "threads": options.threads or 1,
         "worker_connections": _most_connections(),
         "timeout": WORKER_TIMEOUT_S,
@@ -263,26 +251,17 @@ def _tls_settings(options: Options) -> Settings:
         if options.keyfile or options.client_ca:
             raise ServeError("--keyfile and --client-ca need --certfile")
         return {}
-    tls = Tls(options.certfile, options.keyfile, options.client_ca)
-    if options.threads:
-        return tls_settings(tls, ssl.SSLContext)
-    from gevent.ssl import SSLContext  # noqa: PLC0415 - only TLS needs it
-
-    return tls_settings(tls, SSLContext)
+    return tls_settings(Tls(options.certfile, options.keyfile, options.client_ca))
 
 
-def tls_settings(tls: Tls, kind: type[ssl.SSLContext]) -> Settings:
+def tls_settings(tls: Tls) -> Settings:
     """Settings of gunicorn for TLS.
-
-    Args:
-        tls: The files.
-        kind: That of gevent, where greenlets serve.
 
     Raises:
         CertificateError: A file is not what it should be.
         OSError: A file cannot be read.
     """
-    context = tls.context(kind)
+    context = tls.context()
     return {
         "certfile": str(tls.certfile),
         "ssl_context": lambda _config, _default: context,
@@ -293,12 +272,6 @@ def _default_workers(options: Options) -> int:
     if options.memory:
         return 1
     return min(MOST_WORKERS_UNASKED, os.cpu_count() or 1)
-
-
-def _greenlet_worker() -> type:
-    from internal_api.worker import Worker  # noqa: PLC0415 - threads need no gevent
-
-    return Worker
 
 
 def _most_connections() -> int:

@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import gevent
 import msgspec
 
 from internal_api import seeds
@@ -19,20 +18,20 @@ from internal_api.certificates import Tls
 from internal_api.client_configs import CLIENTS, url
 from internal_api.client_headers import HEADERS
 from internal_api.config import Config
+from internal_api.greenlets import run, sleep
 from internal_api.listeners import Listener, listening, parse
 from internal_api.repository.database import Database
 from internal_api.repository.snapshots import SEEDED, Snapshots
 from internal_api.resources.service import Service
 from internal_api.secret_files import Secrets, read_or_create
-from internal_api.standin.app import Wsgi
 from internal_api.standin.clock import Change, ClockError
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, Rule
 from internal_api.standin.journal import Filter, describe, redact
 from internal_api.standin.live import line
+from internal_api.standin.app import Wsgi
 from internal_api.thread_server import serving as serving_thread
 from internal_api.tls import ForClients
-from internal_api.worker import run
 
 # A seed: as a mapping, or the path of a file; `demo` is built in.
 Seed = Mapping[str, Any] | str | os.PathLike[str]
@@ -238,7 +237,7 @@ def serving(
         database = stack.enter_context(closing(Database()))
         database.create()
         seeds.load(database, _read_all(seed))
-        control = stack.enter_context(closing(Control(sleep=gevent.sleep)))
+        control = stack.enter_context(closing(Control(sleep=sleep)))
         service = Service(config, database, run=run)
         [listener] = stack.enter_context(listening([parse(bind)]))
         trusted = ForClients(tls.certfile) if tls else None

@@ -7,12 +7,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from typing import Any
-
-import gevent
-from gevent.hub import Hub
-from gevent.ssl import SSLContext
 
 from internal_api.certificates import Tls
 from internal_api.listeners import Listener
@@ -42,7 +37,7 @@ def serving(app: Wsgi, listener: Listener, tls: Tls | None = None) -> Iterator[N
     settings = HTTP_SETTINGS | {
         "graceful_timeout": GRACEFUL_TIMEOUT_S,
         "umask": UMASK,
-        **(tls_settings(tls, SSLContext) if tls else {}),
+        **(tls_settings(tls) if tls else {}),
     }
     server = Server(settings, lambda: app)
     log = logging.getLogger(__name__)
@@ -61,7 +56,7 @@ def serving(app: Wsgi, listener: Listener, tls: Tls | None = None) -> Iterator[N
     try:
         yield
     finally:
-        worker.stop()
+        worker.end()
         thread.join()
 
 
@@ -70,26 +65,22 @@ class ThreadWorker(Worker):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._hub: Future[Hub] = Future()
+        self.take_over()
 
     def init_process(self) -> None:
         """Serve; signals, random numbers and the rest are not this worker's."""
-        self.take_over()
-        hub = gevent.get_hub()
-        self._hub.set_result(hub)
         try:
             self.load_wsgi()
             self.run()
         finally:
             self.tmp.close()
-            hub.destroy(destroy_loop=True)
 
     def notify(self) -> None:
         """Tell nobody."""
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """Let it end soon; from another thread."""
-        self._hub.result().loop.run_callback_threadsafe(self.stopping.set)
+        self.loop.call_soon_threadsafe(self.stop)
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):

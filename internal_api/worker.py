@@ -1,30 +1,31 @@
 """A gunicorn worker that serves every connection in a greenlet.
 
-gunicorn's own gevent worker patches the whole standard library, and to stop it waits
-for connections that sit. Here only the sockets are cooperative, and `run`, for git.
+gunicorn's own one for greenlets is that of gevent. It patches the standard library,
+waits in the end for connections that sit, and takes as long to start, and as much
+memory, as all that is in this package.
 """
 
 from __future__ import annotations
 
-import errno
+import asyncio
 import os
 import signal
+import socket
 import ssl
-import subprocess
 import sys
 import time
-from functools import partial
+from types import TracebackType
 from typing import Any
 
-import gevent
-import gevent.socket
-from gevent.event import Event
-from gevent.pool import Pool
-from gevent.server import StreamServer
+from greenlet import GreenletExit
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base_async import AsyncWorker
 
+from internal_api.greenlets import Connection, Crew, Hand, broken, current, cut_off
+
 NOTIFY_INTERVAL_S = 1.0
+# When clients are accepted again after there were too many.
+REST_S = 0.1
 
 
 class Worker(AsyncWorker):
@@ -33,28 +34,31 @@ class Worker(AsyncWorker):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._tls: ssl.SSLContext | None = None
-        self._idle: set[Any] = set()
+        self._crew = Crew(self._serve)
+        self._patience = Patience(self.cfg.keepalive)
+        # Those that serve a client, and those of them whose client says nothing.
+        self._serving: set[Hand] = set()
+        self._idle: set[Hand] = set()
 
     def init_process(self) -> None:
         """Serve, after the fork."""
-        gevent.reinit()
         self.take_over()
         super().init_process()
 
     def take_over(self) -> None:
-        """Let the event loop of this thread have what the worker waits for."""
+        """Let an event loop have what the worker waits for."""
         _settle(self.cfg)
-        self.stopping = Event()
+        self.loop = asyncio.SelectorEventLoop()
         self.sockets = [
-            gevent.socket.socket(fileno=listener.detach()) for listener in self.sockets
+            socket.socket(fileno=listener.detach()) for listener in self.sockets
         ]
 
     def init_signals(self) -> None:
         """Let the event loop deliver the signals that end the worker."""
         super().init_signals()
-        gevent.signal_handler(signal.SIGTERM, self.stopping.set)
+        self.loop.add_signal_handler(signal.SIGTERM, self.stop)
         for number in (signal.SIGINT, signal.SIGQUIT):
-            gevent.signal_handler(number, self.handle_quit, number, None)
+            self.loop.add_signal_handler(number, self.handle_quit, number, None)
 
     def notify(self) -> None:
         """Tell the master that this worker lives; do not outlive the master."""
@@ -62,41 +66,35 @@ class Worker(AsyncWorker):
         if self.ppid != os.getppid():
             sys.exit(0)
 
-    def timeout_ctx(self) -> gevent.Timeout:  # type: ignore[override]
+    def timeout_ctx(self) -> Patience:  # type: ignore[override]
         """How long a connection may sit before its next request."""
-        return gevent.Timeout(self.cfg.keepalive, _hang_up())
+        return self._patience
 
     def run(self) -> None:
         """Serve until told to stop."""
         if self.cfg.is_ssl:
             self._tls = ssl_context(self.cfg)
-        pool = Pool(self.worker_connections)
-        servers = [
-            StreamServer(listener, partial(self.handle, listener), spawn=pool)
-            for listener in self.sockets
-        ]
-        for server in servers:
-            if self.cfg.workers > 1:
-                server.max_accept = 1
-            server.start()
-        while not self.stopping.wait(NOTIFY_INTERVAL_S):
-            self.notify()
-        self.alive = False
-        self._drain(servers, pool)
-
-    def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve one connection."""
-        connection = gevent.getcurrent()
-        self._idle.add(connection)
+        for listener in self.sockets:
+            listener.setblocking(False)  # noqa: FBT003 - Python's
+            self._listen(listener)
+        self._beat()
         try:
-            client.settimeout(None)
-            if self._tls:
-                client = self._shake_hands(client, self._tls)
-            super().handle(listener, client, addr)
-        except OSError:
-            client.close()
+            self.loop.run_forever()
         finally:
-            self._idle.discard(connection)
+            self.loop.close()
+
+    def stop(self) -> None:
+        """Let the running requests finish; nobody else is waited for."""
+        if not self.alive:
+            return
+        self.alive = False
+        for listener in self.sockets:
+            self.loop.remove_reader(listener)
+            listener.close()
+        for hand in tuple(self._idle):
+            cut_off(hand)
+        self._end_if_done()
+        self.loop.call_later(self.cfg.graceful_timeout, self._give_up)
 
     def handle_request(
         self, listener_name: Any, req: Any, sock: Any, addr: Any
@@ -105,51 +103,99 @@ class Worker(AsyncWorker):
 
         Raises:
             StopIteration: The connection ends.
-            ConnectionResetError: It is cut off.
+            OSError: It is cut off, or the client has left.
         """
-        connection = gevent.getcurrent()
-        self._idle.discard(connection)
+        hand = current()
+        self._idle.discard(hand)
         try:
             super().handle_request(listener_name, req, sock, addr)
-        except gevent.GreenletExit:
+            sock.flush()
+        except GreenletExit:
             # It took too long: the worker ends.
-            raise _hang_up() from None
+            raise broken() from None
         if not self.alive:
             raise StopIteration
-        self._idle.add(connection)
+        self._idle.add(hand)
         return True
 
-    def _shake_hands(self, client: Any, context: ssl.SSLContext) -> ssl.SSLSocket:
-        """Begin TLS.
+    def _beat(self) -> None:
+        self.notify()
+        self.loop.call_later(NOTIFY_INTERVAL_S, self._beat)
 
-        Raises:
-            OSError: The client does not speak TLS, is refused, or sits.
-        """
-        tls = context.wrap_socket(
-            client, server_side=True, do_handshake_on_connect=False
-        )
+    def _listen(self, listener: socket.socket) -> None:
+        if self.alive:
+            self.loop.add_reader(listener, self._accept, listener)
+
+    def _rest(self, listener: socket.socket) -> None:
+        """Leave clients where they wait, for a moment."""
+        self.loop.remove_reader(listener)
+        self.loop.call_later(REST_S, self._listen, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Begin to serve a client, unless another worker was faster."""
+        if len(self._serving) >= self.worker_connections:
+            self._rest(listener)
+            return
         try:
-            with self.timeout_ctx():
-                tls.do_handshake()
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
         except OSError:
-            tls.close()
-            raise
-        return tls
+            # There are no more descriptors, or no memory.
+            self._rest(listener)
+            return
+        self._crew.begin(listener, client, address)
 
-    def _drain(self, servers: list[StreamServer], pool: Pool) -> None:
-        """Let the running requests finish; nobody else is waited for."""
-        for server in servers:
-            server.stop_accepting()
-        # What was accepted last gets as far as its first read.
-        gevent.sleep(0)
-        for server in servers:
-            server.close()
-        for connection in tuple(self._idle):
-            connection.kill(_hang_up(), block=False)
-        deadline = time.monotonic() + self.cfg.graceful_timeout
-        while not pool.join(NOTIFY_INTERVAL_S) and time.monotonic() < deadline:
-            self.notify()
-        pool.kill()
+    def _serve(self, listener: Any, client: socket.socket, address: Any) -> None:
+        """Serve one connection."""
+        hand, connection = current(), Connection(client)  # type: Hand, Any
+        self._serving.add(hand)
+        self._idle.add(hand)
+        try:
+            if self._tls:
+                with self._patience:
+                    connection.shake_hands(self._tls)
+            self.handle(listener, connection, address)
+        except OSError:
+            connection.close()
+        finally:
+            self._idle.discard(hand)
+            self._serving.discard(hand)
+            self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if not (self.alive or self._serving):
+            self.loop.stop()
+
+    def _give_up(self) -> None:
+        """End the requests that take too long."""
+        for hand in tuple(self._serving):
+            hand.throw()
+        self.loop.stop()
+
+
+class Patience:
+    """A context in which a greenlet waits for its client, but not for ever.
+
+    Args:
+        seconds: How long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        """Begin to wait."""
+        current().deadline = time.monotonic() + self._seconds
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """From now on, wait as long as it takes."""
+        current().deadline = None
 
 
 def _settle(config: Any) -> None:
@@ -160,13 +206,3 @@ def _settle(config: Any) -> None:
     for name, setting in config.settings.items():
         if not isinstance(getattr(type(config), name, None), property):
             vars(config)[name] = setting.get()
-
-
-def _hang_up() -> ConnectionResetError:
-    """What gunicorn takes for a client that left, of which it says nothing."""
-    return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-
-
-def run(*args: Any, **kwargs: Any) -> Any:
-    """Run a program, as `subprocess.run` does, while the other greenlets go on."""
-    return gevent.get_hub().threadpool.apply(subprocess.run, args, kwargs)
