@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from internal_api.config import Config
 from internal_api.listeners import Listener
-from internal_api.standin.app import PREFIX
 from internal_api.standin.control import Control
+from internal_api.standin.mount import PREFIX
 from internal_api.tls import ForClients
 
 STANDARD_OUTPUT = "-"

@@ -310,10 +310,10 @@ def config(
 @cli.command()
 def routes() -> None:
     """Print the routes: method, path, authentication."""
-    from internal_api.app import ROUTES  # noqa: PLC0415
+    from internal_api import app  # noqa: PLC0415
 
-    width = max(len(path) for path, _resource in ROUTES)
-    for path, resource in ROUTES:
+    width = max(len(path) for path, _name in app.ROUTES)
+    for path, resource in app.routes():
         for name in dir(resource):
             if name.startswith("on_"):
                 method = name.removeprefix("on_").upper()

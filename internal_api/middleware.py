@@ -6,16 +6,15 @@ route, then a body or a format that the API does not speak, then the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import falcon
 
 from internal_api import params
+from internal_api.auth import Authenticate
 from internal_api.errors import NotAcceptable, UnknownRoute, UnsupportedMediaType
 from internal_api.params import MalformedRequest, ParameterError
-
-Authenticate = Callable[[falcon.Request], None]
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 FORM = "application/x-www-form-urlencoded"

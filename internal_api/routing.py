@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 import falcon
-from falcon.routing import CompiledRouter
+from falcon.routing import map_http_methods
 
 # Stands for a slash within a part of a path: no path that gets this far has it.
 _SLASH = "\0"
 _ENCODED_SLASH = re.compile("%2F", re.IGNORECASE)
-_ANY = "(.+?)"
-_FIELD = re.compile(r"\\\{\w+\\\}")
+_FIELD = re.compile(r"\{(\w+)\}")
+
+Responders = Mapping[str, Callable[..., None]]
+# What Falcon wants to know: the resource, its responders, the fields, the template.
+Found = tuple[object, Responders, dict[str, str], str]
 
 
-class Router(CompiledRouter):
+class Router:
     """Maps paths and verbs as Grape does.
 
     A field of a route is one part of the path as it was sent: in
@@ -25,56 +29,100 @@ class Router(CompiledRouter):
     without it the fixed parts of the routes do.
 
     HEAD is answered where GET is, and OPTIONS names the verbs.
+
+    Args:
+        load: Makes a resource of what was added, with the first request for it.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._forms: list[re.Pattern[str]] = []
+    def __init__(self, load: Callable[[Any], object] = lambda added: added) -> None:
+        self._load = load
+        self._fixed: dict[str, _Route] = {}
+        # Those with fields; of two that fit, the first has more fixed text.
+        self._others: list[_Route] = []
 
-    def map_http_methods(self, resource: object, **kwargs: Any) -> dict[str, Any]:
-        """Map verbs to responders."""
-        methods: dict[str, Any] = dict(super().map_http_methods(resource, **kwargs))
-        if "GET" in methods:
-            methods["HEAD"] = methods["GET"]
-        allowed = ", ".join(["OPTIONS", *methods])
-
-        def on_options(_req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
-            resp.status = 204
-            resp.set_header("Allow", allowed)
-
-        return methods | {"OPTIONS": on_options}
-
-    def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
+    def add_route(self, uri_template: str, resource: object, **_: Any) -> None:
         """Add a route."""
-        super().add_route(uri_template, resource, **kwargs)
-        form, fields = _FIELD.subn(_ANY, re.escape(uri_template))
-        if fields:
-            self._forms.append(re.compile(form, re.DOTALL))
-            # The first that fits has the most fixed text.
-            self._forms.sort(
-                key=lambda form: len(form.pattern.replace(_ANY, "")), reverse=True
-            )
+        route = _Route(uri_template, lambda: self._load(resource))
+        if not route.names:
+            self._fixed[uri_template] = route
+            return
+        self._others.append(route)
+        self._others.sort(key=lambda route: -route.fixed_length)
 
-    def find(self, uri: str, req: falcon.Request | None = None) -> Any:
+    def find(self, uri: str, req: falcon.Request | None = None) -> Found | None:
         """Search the route of a path."""
         env = req.env if req else {}
         raw = env.get("RAW_URI") or env.get("REQUEST_URI")
+        if raw and "%" in raw:
+            uri = _with_marks(raw, uri)
+        path = "/" + uri.lstrip("/")
+        if route := self._fixed.get(path):
+            return route.found(())
+        parts = path.split("/")
+        for route in self._others:
+            if (fields := route.match(parts)) is not None:
+                return route.found(fields)
         if raw is None:
-            found = super().find(uri)
-            return found or self._find_form(uri)
-        if "%" not in raw:
-            return super().find(uri)
-        return _decoded(super().find(_with_marks(raw, uri)))
-
-    def _find_form(self, uri: str) -> Any:
-        for form in self._forms:
-            if match := form.fullmatch(uri):
-                marked = uri
-                for start, end in match.regs[1:]:
-                    field = uri[start:end].replace("/", _SLASH)
-                    marked = marked[:start] + field + marked[end:]
-                return _decoded(super().find(marked))
+            for route in self._others:
+                if match := re.fullmatch(route.form, path, re.DOTALL):
+                    return route.found(match.groups())
         return None
+
+
+class _Route:
+    """A route, whose resource is made when it is found.
+
+    Attributes:
+        names: Of its fields.
+        form: A regular expression of its paths, in which fields may hold slashes.
+    """
+
+    def __init__(self, template: str, load: Callable[[], object]) -> None:
+        self._template = template
+        self._load = load
+        self._loaded: tuple[object, Responders] | None = None
+        # Every second one is the name of a field.
+        pieces = _FIELD.split(template)
+        self.names = pieces[1::2]
+        self.form = "(.+?)".join(map(re.escape, pieces[::2]))
+        self.fixed_length = sum(map(len, pieces[::2]))
+        self._parts = [
+            None if part.startswith("{") else part for part in template.split("/")
+        ]
+
+    def match(self, parts: Sequence[str]) -> list[str] | None:
+        """The fields of a path with these parts; None if it is that of another."""
+        if len(parts) != len(self._parts):
+            return None
+        fields = []
+        for mine, given in zip(self._parts, parts, strict=True):
+            if mine is None:
+                fields.append(given.replace(_SLASH, "/"))
+            elif mine != given:
+                return None
+        return fields
+
+    def found(self, fields: Sequence[str]) -> Found:
+        """The route with the values of its fields."""
+        if self._loaded is None:
+            resource = self._load()
+            self._loaded = resource, responders(resource)
+        named = dict(zip(self.names, fields, strict=True))
+        return *self._loaded, named, self._template
+
+
+def responders(resource: object) -> Responders:
+    """The responders of a resource, by verb."""
+    methods: dict[str, Any] = dict(map_http_methods(resource))
+    if "GET" in methods:
+        methods["HEAD"] = methods["GET"]
+    allowed = ", ".join(["OPTIONS", *methods])
+
+    def on_options(_req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+        resp.status = 204
+        resp.set_header("Allow", allowed)
+
+    return methods | {"OPTIONS": on_options}
 
 
 def _with_marks(raw: str, uri: str) -> str:
@@ -92,12 +140,3 @@ def _with_marks(raw: str, uri: str) -> str:
         if plain.endswith(tail):
             return marked[len(marked) - len(tail) :]
     return uri
-
-
-def _decoded(found: Any) -> Any:
-    """What was found, with slashes for the marks in its fields."""
-    if found is None:
-        return None
-    resource, methods, fields, template = found
-    decoded = {name: text.replace(_SLASH, "/") for name, text in fields.items()}
-    return resource, methods, decoded, template

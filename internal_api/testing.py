@@ -29,7 +29,7 @@ from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, Rule
 from internal_api.standin.journal import Filter, describe, redact
 from internal_api.standin.live import line
-from internal_api.standin.app import Wsgi
+from internal_api.standin.mount import Wsgi
 from internal_api.thread_server import serving as serving_thread
 from internal_api.tls import ForClients
 

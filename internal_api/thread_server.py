@@ -12,7 +12,7 @@ from typing import Any
 from internal_api.certificates import Tls
 from internal_api.listeners import Listener
 from internal_api.server import HTTP_SETTINGS, Server, tls_settings
-from internal_api.standin.app import Wsgi
+from internal_api.standin.mount import Wsgi
 from internal_api.worker import Worker
 
 # Nobody waits for the answers that are still to come.

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from commands import all_commands
 
 from internal_api import client_configs, client_headers
-from internal_api.app import ROUTES
+from internal_api.app import routes
 from internal_api.cli import cli
 from internal_api.config import Config, ConfigError
 from internal_api.listeners import parse
@@ -50,7 +50,7 @@ def test_every_option_has_a_variable(name: str) -> None:
 def test_routes_lists_every_route() -> None:
     """Each path is there, with each of its methods and the scheme."""
     lines = CliRunner().invoke(cli, ["routes"]).output.splitlines()
-    for path, resource in ROUTES:
+    for path, resource in routes():
         for name in vars(resource):
             if name.startswith("on_"):
                 method, scheme = name[3:].upper(), resource.authentication.value

@@ -30,8 +30,8 @@ from internal_api import pytest_plugin, seeds
 from internal_api.cli import cli
 from internal_api.config import ENVIRONMENT_PREFIX, FOLLOW, Config
 from internal_api.repository.database import Database
-from internal_api.standin.app import PREFIX
 from internal_api.standin.app import ROUTES as CONTROL_ROUTES
+from internal_api.standin.mount import PREFIX
 
 if TYPE_CHECKING:
     from api import MakeApi

@@ -18,7 +18,7 @@ from internal_api.access.levels import DEVELOPER, ROLES
 from internal_api.access.refs import matches
 from internal_api.access.users import denial
 from internal_api.access.values import User
-from internal_api.auth import Scheme, check_access_token
+from internal_api.auth import Scheme
 from internal_api.errors import (
     BadRequest,
     Forbidden,
@@ -37,6 +37,7 @@ from internal_api.repository.agents import (
 from internal_api.repository.ci_jobs import Job
 from internal_api.repository.users import UsedAccessToken
 from internal_api.resources.service import Service
+from internal_api.tokens import check_access_token
 
 AUTHORIZED_ENTITY_LIMIT = 100
 K8S_PROXY_SCOPE = "k8s_proxy"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import falcon
 
-from internal_api.auth import Scheme, require_admin
+from internal_api.auth import Scheme
 from internal_api.errors import BadRequest, InvalidRecord, write_json
 from internal_api.params import (
     MAX_INTEGER,
@@ -22,6 +22,7 @@ from internal_api.params import (
 from internal_api.repository import storage_limit_exclusions
 from internal_api.resources.namespaces import existing
 from internal_api.resources.service import Service
+from internal_api.tokens import require_admin
 
 MAX_REASON = 255
 # Source: `lib/api/helpers/pagination.rb` and Kaminari's configuration.

@@ -16,7 +16,7 @@ import falcon
 
 from internal_api import subscription as rules
 from internal_api.access.namespaces import Namespace, may_admin, may_read
-from internal_api.auth import Scheme, require_admin
+from internal_api.auth import Scheme
 from internal_api.errors import (
     BadRequest,
     Forbidden,
@@ -39,6 +39,7 @@ from internal_api.repository import namespaces, subscriptions
 from internal_api.resources.namespaces import existing
 from internal_api.resources.service import Service
 from internal_api.subscription import Subscription as Stored
+from internal_api.tokens import require_admin
 
 UPDATE_PARAMS: tuple[Param, ...] = (
     optional("start_date", date),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
 
 import falcon
 
@@ -19,10 +17,10 @@ from internal_api.resources.standin import ControlError, Resource, Standin
 from internal_api.standin.board import TooLargeError
 from internal_api.standin.clock import ClockError
 from internal_api.standin.faults import FaultError
+from internal_api.standin.mount import PREFIX, Wsgi
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "/_standin"
 ROUTES: tuple[tuple[str, type[Resource]], ...] = (
     ("/", standin.Inspector),
     ("/v1/reset", standin.Reset),
@@ -54,8 +52,6 @@ BAD_REQUESTS: tuple[type[Exception], ...] = (
     SnapshotError,
     TooLargeError,
 )
-
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Guard:
@@ -120,19 +116,6 @@ def create_control_app(root: str, collaborators: Standin) -> Wsgi:
     for path, resource in ROUTES:
         app.add_route(f"{root}{PREFIX}{path}".rstrip("/"), resource(collaborators))
     return app
-
-
-def mount(control: Wsgi, app: Wsgi, root: str) -> Wsgi:
-    """One application of both: the control routes win below their prefix."""
-    prefix = f"{root}{PREFIX}"
-
-    def application(
-        environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        is_control = environ["PATH_INFO"].startswith(prefix)
-        return (control if is_control else app)(environ, start_response)
-
-    return application
 
 
 def _control_error(

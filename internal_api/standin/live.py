@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from internal_api.config import ConfigError
 from internal_api.http_client import connect
-from internal_api.standin.app import PREFIX
+from internal_api.standin.mount import PREFIX
 
 # How long one request waits for news, and for the answer beyond that.
 WAIT_S = 20

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from internal_api import seeds
-from internal_api.app import ROUTES
+from internal_api.app import routes
 from internal_api.repository.database import Database
 from internal_api.subscription import ADD_ONS
 
 VERBS = ("delete", "get", "patch", "post", "put")
 CUSTOMERS_ROUTES = [
     (verb.upper(), path)
-    for path, resource in ROUTES
+    for path, resource in routes()
     for verb in VERBS
     if hasattr(resource, f"on_{verb}")
     and ("/namespaces/" in path or path.endswith("/upcoming_reconciliations"))

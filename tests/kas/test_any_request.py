@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kas_world import AGENT_TOKEN, WORLD
 
-from internal_api.app import ROUTES
+from internal_api.app import routes
 
 METHODS = {"on_get": "GET", "on_post": "POST", "on_put": "PUT"}
 KAS_ROUTES = [
     (method, path)
-    for path, resource in ROUTES
+    for path, resource in routes()
     for name, method in METHODS.items()
     if hasattr(resource, name)
     and path.startswith((f"{PREFIX}kubernetes", f"{PREFIX}agents", "/api/v4/job"))

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from scim_world import INSTANCE_TOKEN, OWNER_UID, SCIM_JSON, TOKEN, WORLD, Client
 
 from internal_api import seeds
-from internal_api.app import ROUTES
+from internal_api.app import routes
 
 METHODS = {f"on_{name.lower()}": name for name in ("GET", "POST", "PATCH", "DELETE")}
 SCIM_ROUTES = [
     (method, path)
-    for path, resource in ROUTES
+    for path, resource in routes()
     for name, method in METHODS.items()
     if hasattr(resource, name) and path.startswith("/api/scim")
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from standin_api import ELSEWHERE, StandinApi
 
-from internal_api.standin.app import PREFIX, ROUTES
+from internal_api.standin.app import ROUTES
+from internal_api.standin.mount import PREFIX
 
 LOOPBACK = {"REMOTE_ADDR": "127.0.0.1", "SERVER_NAME": "127.0.0.1"}
 
