@@ -106,18 +106,20 @@ class Database:
         Raises:
             SchemaError: The file was made by another version.
         """
-        if self.path:
-            # It holds secrets; the files beside it take the same mode.
-            self.path.touch(mode=0o600)
-        with self.writing() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _statements(_schema()):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+        if self.path is None:
+            in_memory = self.acquire(WRITE)
+            _create(in_memory)
+            self.release(in_memory, WRITE)
+            return
+        # It holds secrets; the files beside it take the same mode.
+        self.path.touch(mode=0o600)
+        with closing(sqlite3.connect(self.path, BUSY_TIMEOUT_S)) as connection:
+            version = _create(connection)
+            if version != SCHEMA_VERSION:
                 message = f"{self.path}: schema {version}, expected {SCHEMA_VERSION}"
                 raise SchemaError(message)
+            # With WAL from the start the tables would be written twice.
+            connection.execute("PRAGMA journal_mode = WAL")
 
     def reading(self) -> Transaction:
         """A transaction that reads: it sees one state and waits for nobody."""
@@ -258,16 +260,21 @@ class Transaction:
             self._database.release(self._connection, self._begin)
 
 
-def _schema() -> str:
-    return files("internal_api").joinpath("schema.sql").read_text(encoding="utf-8")
+def _create(connection: sqlite3.Connection) -> int:
+    """Create the tables, unless they are there; the version of what there is."""
+    if _version(connection) == 0:
+        schema = files("internal_api").joinpath("schema.sql").read_text("utf-8")
+        version = f"PRAGMA user_version = {SCHEMA_VERSION}"
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {schema}; {version}; COMMIT")
+        except sqlite3.OperationalError:
+            connection.rollback()
+            # Another process may have been faster.
+            if _version(connection) == 0:
+                raise
+    return _version(connection)
 
 
-def _statements(script: str) -> list[str]:
-    """Split a script where SQLite itself says that a statement is complete."""
-    statements, pending = [], ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            statements.append(pending)
-            pending = ""
-    return statements
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
