@@ -6,6 +6,7 @@ changes both. A goal that is missed is said, and is no failure.
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import resource
@@ -15,8 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-
-import click
 
 from bench import fixtures, in_process, over_http, start_and_size
 from bench.figures import Figure, Run
@@ -37,40 +36,33 @@ ROWS: Mapping[int, Callable[[Run], Iterator[Figure]]] = {
 PACKAGES = ("falcon", "gunicorn", "gevent", "PyJWT", "msgspec")
 
 
-class Rows(click.ParamType[list[int]]):
-    """Numbers of rows, with commas between them."""
+def main() -> None:
+    """Measure what the command line says."""
+    parser = argparse.ArgumentParser(
+        description="Measure the service against its ceiling.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--rows", type=_rows, default=list(ROWS), help="numbers, with commas"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="for each side of a ratio"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=50_000, help="that memory grows over"
+    )
+    options = parser.parse_args()
+    measure(options.rows, options.seconds, options.requests)
 
-    name = "numbers"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[int]:
-        """Read the numbers."""
-        words = str(value).split(",")
-        if not all(word.isdecimal() and int(word) in ROWS for word in words):
-            self.fail(f"expected numbers of {min(ROWS)} to {max(ROWS)}", param, ctx)
-        return [int(word) for word in words]
+def _rows(text: str) -> list[int]:
+    rows = [int(word) for word in text.split(",")]
+    if not set(rows) <= set(ROWS):
+        raise ValueError
+    return rows
 
 
-@click.command()
-@click.option(
-    "--rows", type=Rows(), default=",".join(map(str, ROWS)), show_default=True
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=4.0,
-    show_default=True,
-    help="How long each side of a ratio is measured.",
-)
-@click.option(
-    "--requests",
-    type=click.IntRange(min=1),
-    default=50_000,
-    show_default=True,
-    help="Over how many requests the growth of memory is measured.",
-)
-def main(rows: list[int], seconds: float, requests: int) -> None:
+def measure(rows: list[int], seconds: float, requests: int) -> None:
     """Measure the service against its ceiling."""
     _open_many_files()
     start = time.monotonic()
@@ -80,9 +72,8 @@ def main(rows: list[int], seconds: float, requests: int) -> None:
             for figure in ROWS[row](Run(Path(folder), seconds, requests)):
                 figures.append(figure)
                 passed = time.monotonic() - start
-                click.echo(
-                    f"{passed:4.0f} s  {figure.row}  {figure.what}: {figure.note}",
-                    err=True,
+                sys.stderr.write(
+                    f"{passed:4.0f} s  {figure.row}  {figure.what}: {figure.note}\n"
                 )
     _print_table(figures)
     _print_machine(time.monotonic() - start)
@@ -90,17 +81,17 @@ def main(rows: list[int], seconds: float, requests: int) -> None:
 
 def _print_table(figures: list[Figure]) -> None:
     width = max(len(figure.what) for figure in figures)
-    click.echo(f"\nrow  {'what':{width}}  measured     goal")
+    print(f"\nrow  {'what':{width}}  measured     goal")
     for row, what, measured, goal, is_met, _note in figures:
         verdict = ("ok" if is_met else "MISSED") if goal else ""
         line = f"{row:>3}  {what:{width}}  {measured:>8}  {goal:>8}  {verdict}"
-        click.echo(line.rstrip())
+        print(line.rstrip())
 
 
 def _print_machine(seconds: float) -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     load = os.getloadavg()[0]
-    click.echo(
+    print(
         f"\n{len(os.sched_getaffinity(0))} CPUs, {platform.system()}"
         f" {platform.release()}, load {load:.1f}, Python {platform.python_version()},"
         f" {packages}; {seconds:.0f} s"
@@ -114,4 +105,4 @@ def _open_many_files() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-import click
+from typing import Any
 
 from internal_api.config import (
-    ENVIRONMENT_PREFIX,
     FOLLOW,
     SCIM_ERRORS,
     SHELL_AUTH,
@@ -18,137 +17,45 @@ from internal_api.config import (
     Config,
     ConfigError,
 )
+from internal_api.options import Argument, Command, Option, UsageError, number
 
 USAGE_STATUS = 2
 NOT_READY_STATUS = 1
-Command = TypeVar("Command", bound=Callable[..., Any])
 
+write = partial(print, flush=True)
 
-def _option(name: str, *args: Any, **kwargs: Any) -> Callable[[Command], Command]:
-    """An option that an environment variable of its name may give."""
-    variable = ENVIRONMENT_PREFIX + name.removeprefix("--").replace("-", "_").upper()
-    return click.option(name, *args, envvar=variable, show_envvar=True, **kwargs)
-
-
-_data = _option(
+_data = Option(
     "--data",
-    type=click.Path(path_type=Path),
+    "The folder of database, secrets and certificates.",
+    "DIR",
+    Path,
     default=Path(".internal-api"),
-    show_default=True,
-    metavar="DIR",
-    help="The folder of database, secrets and certificates.",
 )
-_bind = _option(
+_bind = Option(
     "--bind",
-    multiple=True,
-    default=["127.0.0.1:3001"],
-    show_default=True,
-    metavar="ADDRESS",
-    help="HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH:MODE; port 0 picks a free"
-    " one. Repeatable.",
+    "HOST:PORT, [IPV6]:PORT, unix:PATH or unix:PATH:MODE; port 0 picks a free one."
+    " Repeatable.",
+    "ADDRESS",
+    default=("127.0.0.1:3001",),
+    separator=" ",
 )
-_relative_url_root = _option(
-    "--relative-url-root", default="", metavar="PATH", help="The prefix of every path."
+_relative_url_root = Option(
+    "--relative-url-root", "The prefix of every path.", "PATH", default=""
 )
-_ca_file = _option(
-    "--ca-file", type=click.Path(path_type=Path), help="Who signed the certificate."
-)
-_control_token = _option(
+_ca_file = Option("--ca-file", "Who signed the certificate.", "PATH", Path)
+_control_token = Option(
     "--control-token",
-    metavar="TOKEN",
-    help="What callers of the control routes show from other machines.",
+    "What callers of the control routes show from other machines.",
+    "TOKEN",
 )
-_tls = _option(
+_tls = Option(
     "--tls",
-    type=click.Choice(TLS),
-    help="Make certificates in the data directory; `mutual` demands them of clients.",
+    "Make certificates in the data directory; `mutual` demands them of clients.",
+    choices=TLS,
 )
-_certfile = _option(
-    "--certfile", type=click.Path(path_type=Path), help="TLS certificate."
-)
+_certfile = Option("--certfile", "TLS certificate.", "PATH", Path)
 
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    invoke_without_command=True,
-)
-@click.version_option(package_name="gitlab-internal-api")
-@click.pass_context
-def cli(context: click.Context) -> None:
-    """A stand-in for the internal API of GitLab Rails."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
-
-
-@cli.command()
-@_bind
-@_data
-@_option("--memory", is_flag=True, help="Keep the database in memory only.")
-@_option(
-    "--seed",
-    multiple=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="Load a seed file before serving; `demo` is built in. Repeatable.",
-)
-@_option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes.  [default: one for each core, at most 2]",
-)
-@_option(
-    "--threads",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Threads in each process, instead of greenlets.",
-)
-@_relative_url_root
-@_tls
-@_certfile
-@_option("--keyfile", type=click.Path(path_type=Path), help="Its key.")
-@_option(
-    "--client-ca",
-    type=click.Path(path_type=Path),
-    help="Demand client certificates of this CA.",
-)
-@_option(
-    "--ready-file",
-    metavar="PATH",
-    help="Write one JSON object there once it serves; `-` is standard output.",
-)
-@_option(
-    "--follow",
-    type=click.Choice(FOLLOW),
-    default=FOLLOW[0],
-    show_default=True,
-    help="Which to follow where they differ.",
-)
-@_option(
-    "--shell-auth",
-    type=click.Choice(SHELL_AUTH),
-    default=SHELL_AUTH[0],
-    show_default=True,
-    help="How GitLab Shell and Gitaly may authenticate.",
-)
-@_option(
-    "--no-control",
-    is_flag=True,
-    help="No control routes, no journal, no reasons in answers.",
-)
-@_control_token
-@_option(
-    "--fault",
-    multiple=True,
-    metavar="JSON",
-    help="A rule for requests that fail. Repeatable.",
-)
-@_option(
-    "--scim-errors",
-    type=click.Choice(SCIM_ERRORS),
-    default=SCIM_ERRORS[0],
-    show_default=True,
-    help="Whose form the errors of SCIM have.",
-)
 def serve(
     data: Path,
     follow: str,
@@ -164,10 +71,7 @@ def serve(
     server.serve(config, server.Options(**options))
 
 
-@cli.command()
-@_data
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-def seed(data: Path, files: tuple[str, ...]) -> None:
+def seed(data: Path, files: Sequence[str]) -> None:
     """Load seed files into the database; `demo` is built in."""
     from internal_api.instance import load_seeds, opened  # noqa: PLC0415
     from internal_api.secret_files import read_or_create  # noqa: PLC0415
@@ -175,11 +79,9 @@ def seed(data: Path, files: tuple[str, ...]) -> None:
     config = Config(data)
     read_or_create(config)
     with opened(config) as database:
-        click.echo(f"Seeded {', '.join(files)}: {load_seeds(config, database, files)}")
+        write(f"Seeded {', '.join(files)}: {load_seeds(config, database, files)}")
 
 
-@cli.command()
-@_data
 def export(data: Path) -> None:
     """Print the database as a seed file."""
     from internal_api import seeds  # noqa: PLC0415
@@ -189,41 +91,22 @@ def export(data: Path) -> None:
     # To open it would make it.
     config.database_path.stat()
     with opened(config) as database:
-        click.echo(seeds.export(database), nl=False)
+        write(seeds.export(database), end="")
 
 
-@cli.group()
-def seats() -> None:
-    """The seats of subscriptions."""
-
-
-@seats.command()
-@_data
-def refresh(data: Path) -> None:
+def refresh_seats(data: Path) -> None:
     """Count the seats in use, as GitLab does every day."""
+    from internal_api import seats  # noqa: PLC0415
     from internal_api.instance import opened  # noqa: PLC0415
-    from internal_api.seats import refresh as refresh_seats  # noqa: PLC0415
 
     config = Config(data)
     # To open it would make it.
     config.database_path.stat()
     with opened(config) as database:
-        count = refresh_seats(database)
-    click.echo(f"Refreshed {count} subscription{'' if count == 1 else 's'}")
+        count = seats.refresh(database)
+    write(f"Refreshed {count} subscription{'' if count == 1 else 's'}")
 
 
-@cli.command()
-@click.argument("url")
-@_option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=30,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait.",
-)
-@_ca_file
-@_relative_url_root
 def wait(
     url: str, timeout: float, ca_file: Path | None, relative_url_root: str
 ) -> None:
@@ -237,22 +120,13 @@ def wait(
         root = Config(relative_url_root=relative_url_root).relative_url_root
         readiness.wait(url, timeout, root, ca_file)
     except readiness.NotReadyError as error:
-        click.echo(f"internal-api: {error}", err=True)
+        write(f"internal-api: {error}", file=sys.stderr)
         sys.exit(NOT_READY_STATUS)
 
 
-@cli.command()
-@click.argument("url", default="http://127.0.0.1:3001")
-@_option("--follow-live", is_flag=True, help="Go on with what comes.")
-@_option("--path", help="Only this path; `*` stands for anything.")
-@_option("--method", help="Only this verb.")
-@_option("--status", type=click.IntRange(100, 599), help="Only this status.")
-@_control_token
-@_ca_file
-@_relative_url_root
 def requests(
     url: str,
-    follow_live: bool,  # noqa: FBT001 - click's
+    follow_live: bool,  # noqa: FBT001 - an option
     control_token: str | None,
     ca_file: Path | None,
     relative_url_root: str,
@@ -266,30 +140,20 @@ def requests(
 
     root = Config(relative_url_root=relative_url_root).relative_url_root
     instance = live.Instance(url, root, ca_file, control_token)
-    live.show(instance, wanted, follow=follow_live, write=click.echo)
+    live.show(instance, wanted, follow=follow_live, write=write)
 
 
-@cli.command()
-@_data
-@click.argument("client", type=click.Choice(["shell", "shared-secret", "kas"]))
 def header(data: Path, client: str) -> None:
     """Print the header that authenticates a client, for curl's --header."""
     from internal_api import client_headers  # noqa: PLC0415
     from internal_api.secret_files import read  # noqa: PLC0415
 
-    click.echo(client_headers.HEADERS[client](read(Config(data))))
+    write(client_headers.HEADERS[client](read(Config(data))))
 
 
-@cli.command()
-@_data
-@_bind
-@_relative_url_root
-@_tls
-@_certfile
-@click.argument("client", type=click.Choice(["gitlab-shell", "gitaly", "kas"]))
 def config(
     data: Path,
-    bind: tuple[str, ...],
+    bind: Sequence[str],
     relative_url_root: str,
     client: str,
     **tls: Any,
@@ -304,10 +168,9 @@ def config(
 
     instance = Config(data, relative_url_root=relative_url_root)
     for_client = for_clients(instance.tls_path, **tls)
-    click.echo(CLIENTS[client](instance, parse(bind[0]), for_client), nl=False)
+    write(CLIENTS[client](instance, parse(bind[0]), for_client), end="")
 
 
-@cli.command()
 def routes() -> None:
     """Print the routes: method, path, authentication."""
     from internal_api import app  # noqa: PLC0415
@@ -318,23 +181,165 @@ def routes() -> None:
             if name.startswith("on_"):
                 method = name.removeprefix("on_").upper()
                 scheme = resource.authentication.value
-                click.echo(f"{method:<7} {path:<{width}} {scheme}")
+                write(f"{method:<7} {path:<{width}} {scheme}")
+
+
+COMMANDS: Mapping[str, Command] = {
+    "serve": Command(
+        serve,
+        (
+            _bind,
+            _data,
+            Option("--memory", "Keep the database in memory only."),
+            Option(
+                "--seed",
+                "Load a seed file before serving; `demo` is built in. Repeatable.",
+                "FILE",
+                default=(),
+                separator=os.pathsep,
+            ),
+            Option(
+                "--workers",
+                "Processes; else one for each core, at most 2.",
+                "N",
+                number(int, 1),
+            ),
+            Option(
+                "--threads",
+                "Threads in each process, instead of greenlets.",
+                "N",
+                number(int, 0),
+                default=0,
+            ),
+            _relative_url_root,
+            _tls,
+            _certfile,
+            Option("--keyfile", "Its key.", "PATH", Path),
+            Option(
+                "--client-ca", "Demand client certificates of this CA.", "PATH", Path
+            ),
+            Option(
+                "--ready-file",
+                "Write one JSON object there once it serves; `-` is standard output.",
+                "PATH",
+            ),
+            Option(
+                "--follow",
+                "Which to follow where they differ.",
+                choices=FOLLOW,
+                default=FOLLOW[0],
+            ),
+            Option(
+                "--shell-auth",
+                "How GitLab Shell and Gitaly may authenticate.",
+                choices=SHELL_AUTH,
+                default=SHELL_AUTH[0],
+            ),
+            Option(
+                "--no-control", "No control routes, no journal, no reasons in answers."
+            ),
+            _control_token,
+            Option(
+                "--fault",
+                "A rule for requests that fail. Repeatable.",
+                "JSON",
+                default=(),
+                separator=" ",
+            ),
+            Option(
+                "--scim-errors",
+                "Whose form the errors of SCIM have.",
+                choices=SCIM_ERRORS,
+                default=SCIM_ERRORS[0],
+            ),
+        ),
+    ),
+    "seed": Command(seed, (_data,), Argument("files", "FILE", several=True)),
+    "export": Command(export, (_data,)),
+    "seats refresh": Command(refresh_seats, (_data,)),
+    "wait": Command(
+        wait,
+        (
+            Option(
+                "--timeout",
+                "How long to wait.",
+                "SECONDS",
+                number(float, 0),
+                default=30,
+            ),
+            _ca_file,
+            _relative_url_root,
+        ),
+        Argument("url", "URL"),
+    ),
+    "header": Command(
+        header, (_data,), Argument("client", choices=("shell", "shared-secret", "kas"))
+    ),
+    "config": Command(
+        config,
+        (_data, _bind, _relative_url_root, _tls, _certfile),
+        Argument("client", choices=("gitlab-shell", "gitaly", "kas")),
+    ),
+    "routes": Command(routes),
+    "requests": Command(
+        requests,
+        (
+            Option("--follow-live", "Go on with what comes."),
+            Option("--path", "Only this path; `*` stands for anything.", "PATH"),
+            Option("--method", "Only this verb.", "VERB"),
+            Option("--status", "Only this status.", "STATUS", number(int, 100, 599)),
+            _control_token,
+            _ca_file,
+            _relative_url_root,
+        ),
+        Argument("url", "URL", default="http://127.0.0.1:3001"),
+    ),
+}
+USAGE = """Usage: internal-api COMMAND [OPTION]... [ARGUMENT]
+
+A stand-in for the internal API of GitLab Rails. What a command takes is told by
+`internal-api COMMAND --help`.
+
+Commands:"""
+
+
+def run(words: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run the command that some words name.
+
+    Raises:
+        ConfigError: It cannot be done.
+        OSError: A file cannot be read or made.
+        SystemExit: Its status is another than 0.
+    """
+    if not words or words[0] in {"-h", "--help"}:
+        write(USAGE)
+        for name, command in COMMANDS.items():
+            write(f"  {name:<14} {command.help.splitlines()[0]}")
+    elif words[0] == "--version":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        write(f"internal-api {version('gitlab-internal-api')}")
+    else:
+        name = words[0] if words[0] in COMMANDS else " ".join(words[:2])
+        if name not in COMMANDS:
+            known = ", ".join(COMMANDS)
+            raise UsageError(f"no command {words[0]!r}: there are {known}")
+        command = COMMANDS[name]
+        command.run(**command.read(name, words[len(name.split()) :], environ))
 
 
 def main() -> None:
     """Run a command; what it cannot do is one line, and status 2."""
     try:
-        status = cli.main(prog_name="internal-api", standalone_mode=False)
-    except click.ClickException as error:
-        message = error.format_message()
+        run(sys.argv[1:], os.environ)
     except ConfigError as error:
         message = str(error)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         message = f"{named}{error.strerror}"
-    except click.Abort:
+    except KeyboardInterrupt:
         message = "aborted"
     else:
-        sys.exit(status)
-    click.echo(f"internal-api: {message}", err=True)
+        return
+    write(f"internal-api: {message}", file=sys.stderr)
     sys.exit(USAGE_STATUS)

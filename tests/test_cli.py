@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import base64
 import tomllib
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import click
 import jwt
 import pytest
 import yaml
-from click.testing import CliRunner
-from commands import all_commands
 
 from internal_api import client_configs, client_headers
 from internal_api.app import routes
-from internal_api.cli import cli
+from internal_api.cli import COMMANDS, run
 from internal_api.config import Config, ConfigError
 from internal_api.listeners import parse
+from internal_api.options import UsageError
 from internal_api.secret_files import Secrets
 from internal_api.tls import ForClients
 
@@ -30,26 +30,118 @@ TLS = ForClients(CA)
 MUTUAL = ForClients(CA, Path("/certificates/client.pem"), Path("/certificates/key.pem"))
 
 
-def test_no_command_prints_help() -> None:
-    """Without arguments every command is listed."""
-    result = CliRunner().invoke(cli)
-    assert result.exit_code == 0
-    for name in cli.commands:
-        assert f"\n  {name} " in result.output
+Said = Callable[..., str]
+ALL = ["--bind", "one", "--bind", "two", "--seed", "three", "--memory", "--workers=4"]
 
 
-@pytest.mark.parametrize("name", all_commands(cli))
-def test_every_option_has_a_variable(name: str) -> None:
-    """The variable of an option is its name in capitals."""
-    for parameter in all_commands(cli)[name].params:
-        if isinstance(parameter, click.Option):
-            assert parameter.name
-            assert parameter.envvar == f"INTERNAL_API_{parameter.name.upper()}"
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    """What a command prints."""
+
+    def run_it(*words: str) -> str:
+        run(words, {})
+        return capsys.readouterr().out
+
+    return run_it
 
 
-def test_routes_lists_every_route() -> None:
+@pytest.mark.parametrize("words", [(), ("-h",), ("--help",)])
+def test_no_command_prints_help(words: tuple[str, ...], said: Said) -> None:
+    """Without a command every one is listed."""
+    told = said(*words)
+    for name in COMMANDS:
+        assert f"\n  {name} " in told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The help of a command has its options, with their variables, and what it does."""
+    command = COMMANDS[name]
+    with pytest.raises(SystemExit) as ended:
+        run([*name.split(), "--help"], {})
+    assert ended.value.code == 0
+    told = "".join(capsys.readouterr().out.split())
+    assert "".join(command.help.split()) in told
+    for option in command.options:
+        assert option.variable == f"INTERNAL_API_{option.dest.upper()}"
+        assert "".join(option.help.split()) + f"[{option.variable}" in told
+
+
+def test_version(said: Said) -> None:
+    """The version is that of the package."""
+    assert said("--version") == f"internal-api {version('gitlab-internal-api')}\n"
+
+
+def test_options_of_the_command_line() -> None:
+    """Options have their kinds, repeatable ones all values, the others defaults."""
+    values = COMMANDS["serve"].read("serve", ALL, {})
+    assert values["bind"] == ("one", "two")
+    assert values["seed"] == ("three",)
+    assert (values["memory"], values["no_control"]) == (True, False)
+    assert (values["workers"], values["threads"], values["tls"]) == (4, 0, None)
+    assert values["data"] == Path(".internal-api")
+    assert values["follow"] == "documentation"
+    assert COMMANDS["serve"].read("serve", [], {})["bind"] == ("127.0.0.1:3001",)
+
+
+def test_options_of_the_environment() -> None:
+    """A variable gives what the command line does not; an empty one nothing."""
+    environ = {
+        "INTERNAL_API_BIND": "one\t two",
+        "INTERNAL_API_SEED": "a b:c",
+        "INTERNAL_API_MEMORY": "Yes",
+        "INTERNAL_API_NO_CONTROL": "0",
+        "INTERNAL_API_DATA": "/d ata",
+        "INTERNAL_API_WORKERS": "3",
+        "INTERNAL_API_TLS": "",
+        "INTERNAL_API_CONTROL_TOKEN": "--x=y",
+        "INTERNAL_API_URL": "http://elsewhere",
+    }
+    serve = COMMANDS["serve"]
+    values = serve.read("serve", [], environ)
+    assert values["bind"] == ("one", "two")
+    assert values["seed"] == ("a b", "c")
+    assert (values["memory"], values["no_control"]) == (True, False)
+    assert (values["data"], values["workers"]) == (Path("/d ata"), 3)
+    assert (values["tls"], values["control_token"]) == (None, "--x=y")
+    assert serve.read("serve", ["--workers=5"], environ)["workers"] == 5
+    assert serve.read("serve", ALL, environ)["bind"] == ("one", "two")
+    assert serve.read("serve", ["--bind", "three"], environ)["bind"] == ("three",)
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "reason"),
+    [
+        ("serv", {}, "no command 'serv': there are serve, seed, "),
+        ("seats", {}, "no command 'seats': there are "),
+        ("serve --workers 0", {}, "--workers: '0' is no number from 1 on"),
+        ("serve --threads x", {}, "--threads: 'x' is no number from 0 on"),
+        ("requests --status 99", {}, "--status: '99' is no number from 100 to 599"),
+        ("wait --timeout nan U", {}, "--timeout: 'nan' is no number from 0 on"),
+        ("serve --follow x", {}, "--follow: invalid choice: 'x' (choose from "),
+        ("serve --no-such", {}, "unrecognized arguments: --no-such"),
+        ("serve --work 1", {}, "unrecognized arguments: --work 1"),
+        ("serve more", {}, "unrecognized arguments: more"),
+        ("serve --bind", {}, "--bind: expected one argument"),
+        ("seed", {}, "the following arguments are required: FILE"),
+        ("header x", {}, "client: invalid choice: 'x' (choose from "),
+        ("serve", {"WORKERS": "x"}, "--workers: 'x' is no number from 1 on"),
+        ("serve", {"FOLLOW": "x"}, "--follow: invalid choice: 'x'"),
+        ("serve", {"MEMORY": "x"}, "INTERNAL_API_MEMORY: 'x' is neither yes nor no"),
+    ],
+)
+def test_what_cannot_be_read(words: str, environ: dict[str, str], reason: str) -> None:
+    """A command line that is none is one line that names what is wrong."""
+    variables = {f"INTERNAL_API_{name}": value for name, value in environ.items()}
+    with pytest.raises(UsageError) as refused:
+        run(words.split(), variables)
+    assert str(refused.value).startswith(reason)
+    assert "\n" not in str(refused.value)
+
+
+def test_routes_lists_every_route(said: Said) -> None:
     """Each path is there, with each of its methods and the scheme."""
-    lines = CliRunner().invoke(cli, ["routes"]).output.splitlines()
+    lines = said("routes").splitlines()
     for path, resource in routes():
         for name in vars(resource):
             if name.startswith("on_"):
@@ -120,12 +212,11 @@ def test_no_tls_over_a_socket(name: str) -> None:
         client_configs.CLIENTS[name](CONFIG, UNIX, TLS)
 
 
-def test_config_of_made_certificates() -> None:
+def test_config_of_made_certificates(said: Said) -> None:
     """With `--tls` clients trust the authority in the data directory."""
     options = ["--data", "/data", "--tls", "auto"]
     shell, gitaly, kas = (
-        CliRunner().invoke(cli, ["config", name, *options]).output
-        for name in ("gitlab-shell", "gitaly", "kas")
+        said("config", name, *options) for name in ("gitlab-shell", "gitaly", "kas")
     )
     http = tomllib.loads(gitaly)["gitlab"]["http-settings"]
     assert yaml.safe_load(shell)["http_settings"] == http
@@ -138,8 +229,8 @@ def test_config_of_made_certificates() -> None:
 def test_config_of_two_certificates() -> None:
     """`--tls` and `--certfile` contradict each other."""
     command = ["config", "gitaly", "--tls", "auto", "--certfile", "x.pem"]
-    error = CliRunner().invoke(cli, command).exception
-    assert str(error) == "--tls auto makes its own certificates: no --certfile"
+    with pytest.raises(ConfigError, match=r"--tls auto .*: no --certfile"):
+        run(command, {})
 
 
 def test_kas() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -17,18 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from typing import get_type_hints as hints
 
-import click
 import msgspec
 import pytest
 import yaml
 from api import ADMIN_TOKEN
-from click.testing import CliRunner
-from commands import all_commands
 from readme import BLOCKS, PROJECT, README, environment
 
 from internal_api import pytest_plugin, seeds
-from internal_api.cli import cli
+from internal_api.cli import COMMANDS, run
 from internal_api.config import ENVIRONMENT_PREFIX, FOLLOW, Config
+from internal_api.options import Command
 from internal_api.repository.database import Database
 from internal_api.standin.app import ROUTES as CONTROL_ROUTES
 from internal_api.standin.mount import PREFIX
@@ -166,7 +163,7 @@ def test_command_lines_are_understood() -> None:
             if program == "make":
                 assert re.search(rf"^{name}:", makefile, re.MULTILINE)
             elif program == "internal-api":
-                cli.commands[name].make_context(name, arguments)
+                COMMANDS[name].read(name, arguments, {})
 
 
 # ------------------------------------------------------------------ tables
@@ -176,46 +173,38 @@ def _code(cell: str) -> str:
     return cell.strip("`")
 
 
-def _options(command: click.Command) -> list[click.Option]:
-    return [param for param in command.params if isinstance(param, click.Option)]
-
-
-def _usage(name: str, command: click.Command) -> str:
+def _usage(name: str, command: Command) -> str:
     """How a command is called, but for its options."""
-    words = ["internal-api", name]
-    for param in command.params:
-        if isinstance(param, click.Argument):
-            choices = "|".join(getattr(param.type, "choices", ()))
-            words.append(choices or param.metavar or str(param.name).upper())
+    words, argument = ["internal-api", name], command.argument
+    if argument:
+        several = "..." if argument.several else ""
+        words.append("|".join(argument.choices or ()) or f"{argument.metavar}{several}")
     return " ".join(words)
 
 
 def test_commands_are_in_the_table() -> None:
     """The table of commands has every command, its argument and its options."""
     rows = {_code(usage): options for usage, _does, options in _table("command")}
-    commands = {_usage(name, each): each for name, each in all_commands(cli).items()}
+    commands = {_usage(name, each): each for name, each in COMMANDS.items()}
     assert rows.keys() == commands.keys()
     for usage, command in commands.items():
-        if command.name != "serve":
-            names = {option.opts[0] for option in _options(command)}
+        if command is not COMMANDS["serve"]:
+            names = {option.name for option in command.options}
             assert set(re.findall("`(--[a-z-]+)`", rows[usage])) == names
 
 
-def test_options_of_serve_are_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_of_serve_are_in_the_table() -> None:
     """The table of options has each one's choices, variable and default."""
-    for name in os.environ:
-        if name.startswith(ENVIRONMENT_PREFIX):
-            monkeypatch.delenv(name)
-    serve = cli.commands["serve"]
-    defaults = serve.make_context("serve", []).params
+    serve = COMMANDS["serve"]
+    defaults = serve.read("serve", [], {})
     expected = {}
-    for option in _options(serve):
-        value = defaults[str(option.name)]
+    for option in serve.options:
+        value = defaults[option.dest]
         shown = " ".join(value) if isinstance(value, tuple) else str(value)
-        told = re.search(r"\[default: (.*)\]", option.help or "")
+        told = re.search(r"; else (.*)\.", option.help)
         default = told[1] if told else shown.replace("None", "").replace("False", "")
-        choices = "|".join(getattr(option.type, "choices", ()))
-        expected[option.opts[0]] = (choices, option.envvar, default)
+        choices = "|".join(option.choices or ())
+        expected[option.name] = (choices, option.variable, default)
     rows = {}
     for usage, variable, default, _meaning in _table("option"):
         name, _, value = _code(usage).partition(" ")
@@ -224,9 +213,10 @@ def test_options_of_serve_are_in_the_table(monkeypatch: pytest.MonkeyPatch) -> N
     assert rows == expected
 
 
-def test_routes_are_in_the_table() -> None:
+def test_routes_are_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     """The table of routes is what `routes` prints."""
-    printed = CliRunner().invoke(cli, ["routes"]).output.splitlines()
+    run(["routes"], {})
+    printed = capsys.readouterr().out.splitlines()
     rows = [[method, _code(path), who] for method, path, who in _table("method")]
     assert rows == [line.split(maxsplit=2) for line in printed]
 
