@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from time import time
@@ -167,7 +166,7 @@ def create_app(
     config, real_now = service.config, service.now
     root = config.relative_url_root
     if control:
-        service = replace(service, now=control.clock)
+        service = service._replace(now=control.clock)
     schemes = Schemes(service, secrets, lambda: real_now().timestamp())
     gate = Gate()
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import falcon
 import msgspec
 
-from internal_api.access.values import InvalidParameter
+from internal_api.access.parameters import InvalidParameter
 from internal_api.params import MalformedRequest, ParameterError
 
 logger = logging.getLogger(__name__)

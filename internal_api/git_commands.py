@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from internal_api import git_repository
 from internal_api.access import git, paths, policies
 from internal_api.access.levels import DEVELOPER, MAINTAINER
+from internal_api.access.parameters import InvalidParameter
 from internal_api.access.refs import matches, parse_changes
 from internal_api.access.values import (
     Attempt,
     Change,
     Container,
     Decision,
-    InvalidParameter,
     Key,
     ProtectedBranch,
     Refs,

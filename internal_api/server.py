@@ -30,6 +30,7 @@ from internal_api.listeners import Address, Listener, TcpAddress, listening, par
 from internal_api.repository.database import Database
 from internal_api.resources.service import Service
 from internal_api.secret_files import read_or_create
+from internal_api.server_log import ServerLog
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, decode
 from internal_api.tls import MUTUAL, for_clients, machine_names, prepare, refuse_files
@@ -60,8 +61,7 @@ HTTP_SETTINGS: Settings = {
     "secure_scheme_headers": {},
     # A worker of greenlets sends in its own way.
     "sendfile": False,
-    # Warnings quote request lines, and these may hold a token.
-    "loglevel": "error",
+    "logger_class": ServerLog,
     "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
 }
 
@@ -161,6 +161,7 @@ class Server(BaseApplication):
         """Give gunicorn the settings."""
         for name, value in self._settings.items():
             self.cfg.set(name, value)
+        _settle(self.cfg)
 
     def load(self) -> Any:
         """Make the application."""
@@ -306,6 +307,16 @@ def _with_certificates(
         keyfile=files.server_key,
         client_ca=files.ca if mutual else options.client_ca,
     )
+
+
+def _settle(config: Any) -> None:
+    """Turn gunicorn's settings into plain attributes of its configuration.
+
+    They no longer change, and looked up its way they are a sixth of a request.
+    """
+    for name, setting in config.settings.items():
+        if not isinstance(getattr(type(config), name, None), property):
+            vars(config)[name] = setting.get()
 
 
 def _begin(news: Announcement, ready_file: str | None, worker: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from internal_api.certificates import Tls
 from internal_api.listeners import Listener
 from internal_api.server import HTTP_SETTINGS, Server, tls_settings
+from internal_api.server_log import Log
 from internal_api.standin.mount import Wsgi
 from internal_api.worker import Worker
 
@@ -40,14 +41,12 @@ def serving(app: Wsgi, listener: Listener, tls: Tls | None = None) -> Iterator[N
         **(tls_settings(tls) if tls else {}),
     }
     server = Server(settings, lambda: app)
-    log = logging.getLogger(__name__)
-    # Warnings quote request lines, and these may hold a token.
-    log.setLevel(logging.ERROR)
+    log = Log(logging.getLogger(__name__))
     sockets, timeout_s = (
         [socket.socket(fileno=listener.hand_over())],
         server.cfg.timeout,
     )
-    worker = ThreadWorker(1, 0, sockets, server, timeout_s, server.cfg, Log(log))
+    worker = ThreadWorker(1, 0, sockets, server, timeout_s, server.cfg, log)
     thread = threading.Thread(
         target=worker.init_process, name="internal-api", daemon=True
     )
@@ -81,10 +80,3 @@ class ThreadWorker(Worker):
     def end(self) -> None:
         """Let it end soon; from another thread."""
         self.loop.call_soon_threadsafe(self.stop)
-
-
-class Log(logging.LoggerAdapter[logging.Logger]):
-    """What gunicorn logs, left to the logging of the process."""
-
-    def access(self, *_: Any) -> None:
-        """Log no requests: there is the journal."""

@@ -47,7 +47,6 @@ class Worker(AsyncWorker):
 
     def take_over(self) -> None:
         """Let an event loop have what the worker waits for."""
-        _settle(self.cfg)
         self.loop = asyncio.SelectorEventLoop()
         self.sockets = [
             socket.socket(fileno=listener.detach()) for listener in self.sockets
@@ -196,13 +195,3 @@ class Patience:
     ) -> None:
         """From now on, wait as long as it takes."""
         current().deadline = None
-
-
-def _settle(config: Any) -> None:
-    """Turn gunicorn's settings into plain attributes of its configuration.
-
-    They no longer change, and looked up its way they are a sixth of a request.
-    """
-    for name, setting in config.settings.items():
-        if not isinstance(getattr(type(config), name, None), property):
-            vars(config)[name] = setting.get()

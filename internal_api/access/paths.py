@@ -10,7 +10,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-from internal_api.access.values import InvalidParameter
+from internal_api.access.parameters import InvalidParameter
 
 # What stands below GitLab's own address (documentation: Reserved project and group
 # names), so that no user or group can be called so.

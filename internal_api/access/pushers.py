@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from internal_api.access import git
+from internal_api.access.instance import Instance
 from internal_api.access.levels import NO_ACCESS, ROLES
 from internal_api.access.values import (
     Actor,
     Attempt,
     Change,
     Container,
-    Instance,
     Refs,
     User,
 )

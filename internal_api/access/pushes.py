@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from internal_api.access.decisions import forbid
+from internal_api.access.instance import Instance
 from internal_api.access.levels import DEVELOPER, MAINTAINER, NO_ACCESS
 from internal_api.access.refs import branch_name, matches, tag_name
 from internal_api.access.values import (
     Change,
     Decision,
-    Instance,
     Project,
     ProtectedBranch,
     Refs,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from internal_api.access.values import Change, InvalidParameter
+from internal_api.access.parameters import InvalidParameter
+from internal_api.access.values import Change
 
 _ANY = "_any"
 _BRANCH = "refs/heads/"

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from internal_api.access.instance import Instance
+
 # No object: of SHA-1 and of SHA-256 repositories.
 _BLANK_IDS = frozenset(("0" * 40, "0" * 64))
-
-
-class InvalidParameter(ValueError):
-    """A parameter that Rails would fail on; the text says which and why."""
 
 
 class User(NamedTuple):
@@ -163,18 +161,6 @@ class Refs(NamedTuple):
     names: frozenset[str]
     is_forced: Callable[[Change], bool]
     is_on_protected_branch: Callable[[str], bool]
-
-
-class Instance(NamedTuple):
-    """The settings of the instance that access depends on."""
-
-    external_url: str
-    enabled_git_access_protocol: str
-    read_only: int
-    default_branch_protection: str
-    http_upload_pack: int
-    http_receive_pack: int
-    ssh_key_restrictions: dict[str, int | str]
 
 
 class Attempt(NamedTuple):

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from internal_api.access import paths
 from internal_api.access.git import PROJECT_NOT_FOUND
+from internal_api.access.parameters import InvalidParameter
 from internal_api.access.values import (
     Actor,
     Container,
-    InvalidParameter,
     Key,
     Project,
     Snippet,

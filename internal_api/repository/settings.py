@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from internal_api.access.values import Instance
+from internal_api.access.instance import Instance
 from internal_api.repository.database import Connection
 
 

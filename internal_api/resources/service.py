@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from internal_api.config import Config
-from internal_api.git_repository import Run
 from internal_api.repository.database import Database
 
+if TYPE_CHECKING:
+    from internal_api.git_repository import Run
 
-@dataclass(frozen=True, slots=True)
-class Service:
+
+class Service(NamedTuple):
     """The collaborators of the resources.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from internal_api.access.instance import Instance
 from internal_api.access.levels import (
     DEVELOPER,
     GUEST,
@@ -19,7 +20,6 @@ from internal_api.access.values import (
     Attempt,
     Change,
     Container,
-    Instance,
     Key,
     Project,
     ProtectedBranch,
