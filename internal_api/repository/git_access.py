@@ -75,14 +75,16 @@ _IDENTIFIED = {"user": "user_id", "key": "key_user"}
 # A deploy key acts for its creator, or for the ghost user.
 _CREATOR = """CASE WHEN k.id THEN
     coalesce(k.user_id, (SELECT id FROM users WHERE user_type = 'ghost')) END"""
+# A condition that is false as such would be told of every key.
+_NO_KEY = "LEFT JOIN keys k ON k.id = NULL"
 _ACTORS = {
     "key_id": f"""LEFT JOIN keys k ON k.id = ?1 AND k.usage_type <> 'signing'
         LEFT JOIN users u ON u.id = {_CREATOR}""",
-    "user_id": "LEFT JOIN keys k ON 0 LEFT JOIN users u ON u.id = ?1",
-    "username": "LEFT JOIN keys k ON 0 LEFT JOIN users u ON u.username = ?1",
+    "user_id": f"{_NO_KEY} LEFT JOIN users u ON u.id = ?1",
+    "username": f"{_NO_KEY} LEFT JOIN users u ON u.username = ?1",
     # `key-N` as an identifier means the user behind that key.
-    "key_user": """LEFT JOIN keys k ON 0 LEFT JOIN users u ON u.id =
-        (SELECT user_id FROM keys WHERE id = ?1 AND usage_type <> 'signing')""",
+    "key_user": f"""{_NO_KEY} LEFT JOIN users u ON u.id =
+        (SELECT user_id FROM keys WHERE id = ?1 AND usage_type <> 'signing')""",  # noqa: S608
 }
 _PROJECTS = {
     "id": """LEFT JOIN projects p ON p.id = ?2 AND NOT p.pending_delete

@@ -86,13 +86,13 @@ _SEATS = """WITH
     groups AS (
         SELECT id FROM hierarchy UNION SELECT ancestor_id FROM namespace_ancestors
         WHERE namespace_id IN invited)
-    SELECT count(DISTINCT u.id) FROM members m
-    JOIN users u ON u.id = m.user_id AND u.state = 'active'
-        AND u.user_type NOT GLOB '*_bot'
-    WHERE m.state = 'active' AND m.access_level > ?2
-        AND (m.source_type, m.source_id) IN (
-            SELECT 'Namespace', id FROM groups
-            UNION ALL SELECT 'Project', id FROM own_projects)"""
+    SELECT count(DISTINCT u.id)
+    FROM (SELECT 'Namespace' AS type, id FROM groups
+        UNION ALL SELECT 'Project', id FROM own_projects) source
+    CROSS JOIN members m ON m.source_type = source.type AND m.source_id = source.id
+        AND m.state = 'active' AND m.access_level > ?2
+    CROSS JOIN users u ON u.id = m.user_id AND u.state = 'active'
+        AND u.user_type NOT GLOB '*_bot'"""
 
 
 def count_seats(
