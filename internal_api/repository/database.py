@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, TypeVarTuple, cast
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # How long a writer waits for others, and how often it looks.
 BUSY_TIMEOUT_S = 60.0
 BUSY_INTERVAL_S = 0.001

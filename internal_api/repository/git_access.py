@@ -89,7 +89,8 @@ _ACTORS = {
 _PROJECTS = {
     "id": """LEFT JOIN projects p ON p.id = ?2 AND NOT p.pending_delete
         LEFT JOIN routes r ON r.source_type = 'Project' AND r.source_id = p.id""",
-    "path": """LEFT JOIN routes r ON r.source_type = 'Project' AND r.path = ?2
+    "path": """LEFT JOIN routes r ON r.source_type = 'Project'
+        AND lower(r.path) = lower(?2)
         LEFT JOIN projects p ON p.id = r.source_id AND NOT p.pending_delete""",
 }
 _COLUMNS = ", ".join(

@@ -6,8 +6,11 @@ import re
 from itertools import product
 from typing import Any
 
+import pytest
 from api import MakeApi
 from test_export import CHANGES, answers, use
+
+from internal_api.repository.git_access import _SELECTS
 
 # Of these there are few, or all of them are asked for.
 FEW = {
@@ -65,3 +68,12 @@ def test_requests_search(make_api: MakeApi) -> None:
         if (match := SCANNED.match(step)) and match[1] not in FEW | FOUND
     }
     assert not scans
+
+
+@pytest.mark.parametrize("select", _SELECTS.values(), ids=map("-".join, _SELECTS))
+def test_paths_are_found_in_an_index_alone(make_api: MakeApi, select: str) -> None:
+    """The path of a project leads to its row without a look at the table of paths."""
+    plan = make_api().rows(f"EXPLAIN QUERY PLAN {select}", 1, "a/b")
+    covering = "SEARCH r USING COVERING INDEX index_routes_on_lower_path"
+    is_found = any(step.startswith(covering) for *_, step in plan)
+    assert is_found == ("lower(r.path)" in select)
