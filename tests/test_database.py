@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,37 @@ def test_create_other_version(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(SchemaError, match="schema 99"):
         Database(path).create()
+
+
+def test_create_at_once(tmp_path: Path) -> None:
+    """Several that create the same tables at once all find them there."""
+    path = tmp_path / "test.db"
+
+    def create(_: int) -> str:
+        database = Database(path)
+        database.create()
+        found = read(database)
+        database.close()
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(create, range(16))) == {"Unknown"}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_create_is_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where only a part of the tables can be made, none is."""
+    path = tmp_path / "test.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE ci_builds (id)")
+        connection.execute("CREATE TABLE users (id)")
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        Database(path).create()
+    with closing(sqlite3.connect(path)) as connection:
+        select = "SELECT count(*) FROM sqlite_schema"
+        assert connection.execute(select).fetchone() == (2,)
 
 
 def test_writing_takes_everything_back(database: Database) -> None:
