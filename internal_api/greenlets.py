@@ -94,6 +94,7 @@ def run(*args: Any, **kwargs: Any) -> Any:
         hand.wait()
     finally:
         done.remove_done_callback(hand.switch)
+        done.cancel()
     return done.result()
 
 

@@ -26,6 +26,8 @@ from internal_api.greenlets import Connection, Crew, Hand, broken, current, cut_
 NOTIFY_INTERVAL_S = 1.0
 # When clients are accepted again after there were too many.
 REST_S = 0.1
+# So many are served before the loop looks who else has something to say.
+MOST_AT_ONCE = 4
 
 
 class Worker(AsyncWorker):
@@ -131,19 +133,20 @@ class Worker(AsyncWorker):
         self.loop.call_later(REST_S, self._listen, listener)
 
     def _accept(self, listener: socket.socket) -> None:
-        """Begin to serve a client, unless another worker was faster."""
-        if len(self._serving) >= self.worker_connections:
-            self._rest(listener)
-            return
-        try:
-            client, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        except OSError:
-            # There are no more descriptors, or no memory.
-            self._rest(listener)
-            return
-        self._crew.begin(listener, client, address)
+        """Begin to serve the clients who wait, unless another worker was faster."""
+        for _ in range(MOST_AT_ONCE):
+            if len(self._serving) >= self.worker_connections:
+                self._rest(listener)
+                return
+            try:
+                client, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError:
+                # There are no more descriptors, or no memory.
+                self._rest(listener)
+                return
+            self._crew.begin(listener, client, address)
 
     def _serve(self, listener: Any, client: socket.socket, address: Any) -> None:
         """Serve one connection."""

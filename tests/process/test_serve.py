@@ -6,6 +6,8 @@ import hashlib
 import http.client
 import json
 import os
+import re
+import resource
 import socket
 import stat
 import subprocess
@@ -320,6 +322,41 @@ def test_sitting_clients_stall_nobody(serve: Serve) -> None:
         half.sendall(b"POST /api/v4/internal/check HTTP/1.1\r\nContent-Length: 9\r\n")
         for _ in range(50):
             assert server.get(READINESS) == {"status": "ok"}
+
+
+def test_more_clients_than_descriptors(serve: Serve) -> None:
+    """Clients for whom there is no descriptor wait, and are served when there is."""
+    server = serve("--workers", 1)
+    master = server.process.pid
+    [worker] = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    most = len(list(Path(f"/proc/{worker}/fd").iterdir())) + 10
+    resource.prlimit(int(worker), resource.RLIMIT_NOFILE, (most, most))
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.dial()) for _ in range(20)]
+        request = b"GET /-/health HTTP/1.1\r\nHost: x\r\n\r\n"
+        clients[0].sendall(request)
+        assert clients[0].recv(1000).startswith(b"HTTP/1.1 200 ")
+        clients[-1].sendall(request)
+        for client in clients[:-1]:
+            client.close()
+        assert clients[-1].recv(1000).startswith(b"HTTP/1.1 200 ")
+    assert server.stop() == 0
+    assert "Traceback" not in server.stderr
+
+
+def test_requests_one_after_another(serve: Serve) -> None:
+    """Requests that a client sends without waiting are answered in their order."""
+    server = serve()
+    paths = ["/-/health", "/-/liveness", "/nowhere", "/-/health"]
+    requests = [f"GET {path} HTTP/1.1\r\nHost: x\r\n" for path in paths]
+    with server.dial() as client:
+        client.sendall("\r\n".join(requests).encode())
+        client.sendall(b"Connection: close\r\n\r\n")
+        with client.makefile("rb") as answers:
+            content = answers.read()
+    statuses = re.findall(rb"HTTP/1.1 (\d+) ", content)
+    assert statuses == [b"200", b"200", b"404", b"200"]
+    assert content.endswith(b"GitLab OK")
 
 
 def test_broken_requests_leave_no_trace(serve: Serve) -> None:
