@@ -33,7 +33,7 @@ ROWS: Mapping[int, Callable[[Run], Iterator[Figure]]] = {
     10: fixtures.fixture,
     11: over_http.control,
 }
-PACKAGES = ("falcon", "gunicorn", "gevent", "PyJWT", "msgspec")
+PACKAGES = ("falcon", "gunicorn", "greenlet", "PyJWT", "msgspec")
 
 
 def main() -> None:

@@ -43,41 +43,32 @@ def start(run: Run) -> Iterator[Figure]:
     folders = (run.folder / f"start-{number}" for number in count())
     ready, asked = partial(_ready_s, folders), partial(_asked_s, folders)
     sync = partial(_start_s, gunicorn("sync"), EMPTY_ROUTE)
-    gevent = partial(_start_s, gunicorn("gevent"), EMPTY_ROUTE)
-    for what, first, second, goal in (
-        ("/-/readiness against gunicorn sync", ready, sync, 1.15),
-        ("/-/readiness against gunicorn gevent", ready, gevent, 1.15),
-        ("the answer to a token against sync", asked, sync, None),
+    for what, first, goal in (
+        ("/-/readiness", ready, 1.15),
+        ("the answer to a token", asked, None),
     ):
         # What both import is read from the disk once.
         first()
-        second()
-        figures = in_turn(first, second, rounds)
+        sync()
+        figures = in_turn(first, sync, rounds)
         note = f"{figures.medians(MILLISECONDS)} ms"
-        yield at_most(
-            7, f"start to {what} -w 1, empty route", figures.ratio, goal, note
-        )
+        against = "against gunicorn sync -w 1, empty route"
+        yield at_most(7, f"start to {what} {against}", figures.ratio, goal, note)
 
 
 def size(run: Run) -> Iterator[Figure]:
     """Row 8: memory at the start, and how it grows."""
     world = World(run.folder / "size")
     request = world.pulls(1)[0].request()
-    for workers, worker_class, goal in (
-        (1, "sync", 1.15),
-        (1, "gevent", 1.15),
-        (2, "sync", 1.15),
-    ):
+    for workers in (2, 1):
         figures = in_turn(
             partial(_pss_kib, service(world.data, "--workers", workers), request),
-            partial(_pss_kib, gunicorn(worker_class, workers), EMPTY_ROUTE),
+            partial(_pss_kib, gunicorn("sync", workers), EMPTY_ROUTE),
             SIZE_ROUNDS,
         )
-        what = (
-            f"memory, --workers {workers}, against gunicorn {worker_class}, empty route"
-        )
+        what = f"memory, --workers {workers} against gunicorn sync -w {workers}, empty"
         note = f"{figures.medians(MEBIBYTES)} MiB"
-        yield at_most(8, what, figures.ratio, goal, note)
+        yield at_most(8, what, figures.ratio, 1.15, note)
     yield _growth(run, world)
 
 
