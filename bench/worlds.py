@@ -215,8 +215,8 @@ class World:
             )
         database.close()
 
-    def pull(self, token: str) -> Question:
-        """A random key may fetch a random project of the group of its user."""
+    def pull(self, token: str, *, by_name: bool = False) -> Question:
+        """A random key, or user, may fetch a random project of the user's group."""
         groups = self._sizes["groups"]
         key = self._random.randrange(self._sizes["keys"])
         group = key % self._sizes["users"] % groups
@@ -226,15 +226,18 @@ class World:
             "project": f"group-{group + 1}/backend/project-{project + 1}.git",
             "changes": "_any",
             "protocol": "ssh",
-            "key_id": str(key + 1),
             "check_ip": "127.0.0.1",
         }
+        if by_name:
+            body["username"] = f"user-{key % self._sizes['users'] + 1}"
+        else:
+            body["key_id"] = str(key + 1)
         return Question(ALLOWED, json.dumps(body).encode(), shell_headers(token))
 
-    def pulls(self, number: int) -> list[Question]:
-        """Each of another key and project, by one client within a second."""
+    def pulls(self, number: int, *, by_name: bool = False) -> list[Question]:
+        """Each of another key, or user, and project, by one client within a second."""
         token = make_token(self.secrets)
-        return [self.pull(token) for _ in range(number)]
+        return [self.pull(token, by_name=by_name) for _ in range(number)]
 
     def push(self, token: str) -> Question:
         """A push to a random project begins, which is written down."""

@@ -156,7 +156,7 @@ def test_other_suites_pay_nothing() -> None:
     """Where no test asks for a server, nothing of it is imported."""
     code = (
         "import sys, internal_api.pytest_plugin; print(*(name for name in sys.modules"
-        " if name.startswith(('internal_api', 'falcon', 'gevent', 'gunicorn'))))"
+        " if name.startswith(('internal_api', 'falcon', 'greenlet', 'gunicorn'))))"
     )
     imported = subprocess.run(
         (sys.executable, "-c", code), capture_output=True, check=True, text=True
