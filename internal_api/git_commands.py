@@ -34,7 +34,7 @@ from internal_api.git_repository import (
 )
 from internal_api.params import to_text
 from internal_api.repository import git_access, keys, projects, pushes, refs, users
-from internal_api.repository.database import Connection
+from internal_api.repository.database import Connection, Database
 from internal_api.repository.git_access import Access
 
 PUSH = git.RECEIVE_PACK
@@ -94,17 +94,38 @@ class GitCommand(NamedTuple):
         )
 
 
-def gather(
-    connection: Connection, params: Mapping[str, Any], command: GitCommand
+def ask(
+    database: Database, params: Mapping[str, Any], command: GitCommand
 ) -> tuple[Access, Attempt]:
     """All that is known about a command of the actor on the repository of `params`.
 
     Raises:
         InvalidParameter: `gl_repository` or `project` is malformed.
     """
+    if command.action != PUSH:
+        return _attempt(git_access.ask(database, params), command, None)
+    with database.reading() as connection:
+        return gather(connection, params, command)
+
+
+def gather(
+    connection: Connection, params: Mapping[str, Any], command: GitCommand
+) -> tuple[Access, Attempt]:
+    """The same of a push, within a transaction.
+
+    Raises:
+        InvalidParameter: As above.
+    """
     access = git_access.find(connection, params)
+    return _attempt(
+        access, command, _refs(connection, access.target.container, command)
+    )
+
+
+def _attempt(
+    access: Access, command: GitCommand, refs: Refs | None
+) -> tuple[Access, Attempt]:
     settings, actor, target = access
-    is_push = command.action == PUSH
     attempt = Attempt(
         actor,
         command.action,
@@ -113,7 +134,7 @@ def gather(
         target.container,
         target.missing,
         settings.instance,
-        _refs(connection, target.container, command) if is_push else None,
+        refs,
         command.time,
     )
     if target.redirected and not git.finds(attempt):

@@ -134,6 +134,52 @@ def test_remember_asks_once(database: Database) -> None:
     assert asked == [1, 2]
 
 
+def test_ask_remembers(database: Database) -> None:
+    """A question that is asked alone is remembered, until something is written."""
+    asked = []
+
+    def question(connection: Connection, argument: str) -> str:
+        asked.append(argument)
+        assert connection.in_transaction
+        return argument + revision(connection)
+
+    for value in ("one", "two"):
+        with database.writing() as connection:
+            set_revision(connection, value)
+        for _ in range(2):
+            assert database.ask(question, "is ") == f"is {value}"
+    assert asked == ["is ", "is "]
+
+
+def test_ask_leaves_nothing_open(database: Database) -> None:
+    """A question that fails is not remembered, and ends its transaction."""
+
+    def fail(_connection: Connection) -> str:
+        raise LookupError
+
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            database.ask(fail)
+    with database.writing() as connection:
+        set_revision(connection, "written")
+    assert database.ask(revision) == "written"
+
+
+def test_ask_while_another_process_writes(tmp_path: Path) -> None:
+    """Whatever was committed before a question is in its answer."""
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+
+    def interrupted(connection: Connection) -> str:
+        before = revision(connection)
+        with theirs.writing() as other:
+            set_revision(other, f"{before}.")
+        return before
+
+    for number in range(3):
+        assert ours.ask(interrupted) == "Unknown" + "." * number
+
+
 def test_remember_is_bounded(database: Database) -> None:
     """However many questions there are, only so many answers are kept."""
 

@@ -48,22 +48,39 @@ class Connection(sqlite3.Connection):
     ) -> Answer:
         """Ask, unless nothing was written since the same was asked before.
 
+        Args:
+            question: A function of this connection and the arguments, that only reads
+                and never answers None.
+            arguments: Hashable.
+        """
+        answer = self.recall(question, *arguments)
+        return self.learn(question, *arguments) if answer is None else answer
+
+    def recall(
+        self,
+        question: Callable[[Connection, *Arguments], Answer],
+        *arguments: *Arguments,
+    ) -> Answer | None:
+        """What was answered before, if nothing was written since.
+
         SQLite itself tells whether: `data_version` counts what other connections
         commit, `total_changes` what this one writes.
-
-        Args:
-            question: A function of this connection and the arguments, that only reads.
-            arguments: Hashable.
         """
         (version,) = self.execute("PRAGMA data_version").fetchone()
         state = version, self.total_changes
         if state != self._state or len(self._answers) == MAX_ANSWERS:
             self._answers.clear()
             self._state = state
-        key = question, arguments
-        if key not in self._answers:
-            self._answers[key] = question(self, *arguments)
-        return cast("Answer", self._answers[key])
+        return cast("Answer | None", self._answers.get((question, arguments)))
+
+    def learn(
+        self,
+        question: Callable[[Connection, *Arguments], Answer],
+        *arguments: *Arguments,
+    ) -> Answer:
+        """Ask, and keep the answer."""
+        answer = self._answers[question, arguments] = question(self, *arguments)
+        return answer
 
     def forget(self) -> None:
         """Ask anew: what was written has been taken back."""
@@ -128,6 +145,26 @@ class Database:
     def writing(self) -> Transaction:
         """A transaction that writes: the only one at a time, all of it or nothing."""
         return Transaction(self, WRITE)
+
+    def ask(
+        self,
+        question: Callable[[Connection, *Arguments], Answer],
+        *arguments: *Arguments,
+    ) -> Answer:
+        """Ask one question that may be remembered; in a transaction, if it is not."""
+        connection = self.acquire(READ)
+        try:
+            # What is written between the two makes the answer newer than is known:
+            # then it is asked again.
+            answer = connection.recall(question, *arguments)
+            if answer is None:
+                connection.execute(READ)
+                answer = connection.learn(question, *arguments)
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self.release(connection, READ)
+        return answer
 
     def check(self) -> None:
         """Read something.

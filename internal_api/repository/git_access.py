@@ -28,7 +28,7 @@ from internal_api.access.values import (
 from internal_api.params import present, to_id
 from internal_api.repository import settings
 from internal_api.repository.authorizations import project_level, project_users
-from internal_api.repository.database import Connection
+from internal_api.repository.database import Connection, Database
 from internal_api.repository.settings import Settings
 
 NAMESPACE_NOT_FOUND = "The namespace you were looking for could not be found."
@@ -210,15 +210,36 @@ def find(connection: Connection, params: Mapping[str, Any]) -> Access:
     Raises:
         InvalidParameter: `gl_repository` or `project` is malformed.
     """
+    named = _named(params)
+    if _is_long(*named):
+        return _find(connection, *named)
+    return connection.remember(_find, *named)
+
+
+def ask(database: Database, params: Mapping[str, Any]) -> Access:
+    """The same, where nothing else is asked.
+
+    Raises:
+        InvalidParameter: As above.
+    """
+    named = _named(params)
+    if _is_long(*named):
+        with database.reading() as connection:
+            return _find(connection, *named)
+    return database.ask(_find, *named)
+
+
+def _named(params: Mapping[str, Any]) -> tuple[_NamedActor, str | None, str | None]:
     identifier, path = params.get("gl_repository"), params.get("project")
     if not isinstance(identifier, _OPTIONAL_TEXT):
         raise InvalidParameter("gl_repository is invalid")
     if not isinstance(path, _OPTIONAL_TEXT):
         raise InvalidParameter("project is invalid")
-    actor = _named_actor(params)
-    if len(identifier or "") + len(path or "") > LONGEST_REMEMBERED:
-        return _find(connection, actor, identifier, path)
-    return connection.remember(_find, actor, identifier, path)
+    return _named_actor(params), identifier, path
+
+
+def _is_long(_actor: _NamedActor, identifier: str | None, path: str | None) -> bool:
+    return len(identifier or "") + len(path or "") > LONGEST_REMEMBERED
 
 
 def find_actor(connection: Connection, params: Mapping[str, Any]) -> Actor:

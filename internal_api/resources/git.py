@@ -193,7 +193,7 @@ class LfsAuthenticate:
             RecordNotFound: There is no such key or user.
         """
         now = self._now()
-        access = _find(self._database, req.context.params)
+        access = git_access.ask(self._database, req.context.params)
         container, actor = access.target.container, access.actor
         project = container.project if container else None
         if (
@@ -287,7 +287,9 @@ class LfsObject:
         """
         params = validate(LFS_PARAMS, req.context.params)
         oid = params["oid"] or ""
-        access = _find(self._database, {"gl_repository": params["gl_repository"]})
+        access = git_access.ask(
+            self._database, {"gl_repository": params["gl_repository"]}
+        )
         container = access.target.container
         if container is None or container.type != "project" or not container.project:
             raise NotFound().because("there is no such project")
@@ -347,8 +349,7 @@ def _require_repository(params: Mapping[str, Any]) -> None:
 def _check(
     database: Database, run: Run, params: Mapping[str, Any], command: GitCommand
 ) -> tuple[Access, Decision]:
-    with database.reading() as connection:
-        access, attempt = git_commands.gather(connection, params, command)
+    access, attempt = git_commands.ask(database, params, command)
     # Git may take its time: no transaction waits for it.
     return access, git_commands.decide(access, attempt, command, run)
 
@@ -361,11 +362,6 @@ def _rate_limit_scopes(req: falcon.Request, access: Access) -> list[str]:
         callers.append(f"ip {req.remote_addr}")
     what = f"{params.get('action')} {params.get('project')}"
     return [f"{what} {caller}" for caller in callers]
-
-
-def _find(database: Database, params: Mapping[str, Any]) -> Access:
-    with database.reading() as connection:
-        return git_access.find(connection, params)
 
 
 def _write_denial(
