@@ -6,6 +6,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -62,9 +63,10 @@ def test_create_other_version(tmp_path: Path) -> None:
 
 def test_create_at_once(tmp_path: Path) -> None:
     """Several that create the same tables at once all find them there."""
-    path = tmp_path / "test.db"
+    together = Barrier(8)
 
-    def create(_: int) -> str:
+    def create(path: Path) -> str:
+        together.wait()
         database = Database(path)
         database.create()
         found = read(database)
@@ -72,10 +74,12 @@ def test_create_at_once(tmp_path: Path) -> None:
         return found
 
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(create, range(16))) == {"Unknown"}
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert path.stat().st_mode & 0o777 == 0o600
+        for number in range(8):
+            path = tmp_path / f"{number}.db"
+            assert set(pool.map(create, [path] * 8)) == {"Unknown"}
+            with closing(sqlite3.connect(path)) as connection:
+                assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_create_is_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -124,14 +128,14 @@ def test_remember_asks_once(database: Database) -> None:
     """The same question is not asked again while nothing is written."""
     asked = []
 
-    def question(_connection: Connection, argument: int) -> int:
+    def question(_connection: Connection, argument: int | None) -> int | None:
         asked.append(argument)
         return argument
 
     with database.reading() as connection:
-        for argument in (1, 2, 1, 2):
+        for argument in (1, None, 1, None):
             assert connection.remember(question, argument) == argument
-    assert asked == [1, 2]
+    assert asked == [1, None]
 
 
 def test_ask_remembers(database: Database) -> None:
@@ -186,10 +190,13 @@ def test_remember_is_bounded(database: Database) -> None:
     def question(_connection: Connection, argument: int) -> int:
         return argument
 
+    def nested(connection: Connection, argument: int) -> int:
+        return connection.remember(question, argument)
+
     with database.reading() as connection:
         for argument in range(3 * MAX_ANSWERS):
-            connection.remember(question, argument)
-        assert len(connection._answers) <= MAX_ANSWERS
+            connection.remember(nested if argument % 3 else question, argument)
+        assert len(connection._answers) <= MAX_ANSWERS + 1
 
 
 def test_image() -> None:

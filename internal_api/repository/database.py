@@ -11,7 +11,7 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, TypeVarTuple, cast
+from typing import Any, TypeVar, TypeVarTuple
 
 SCHEMA_VERSION = 3
 # How long a writer waits for others, and how often it looks.
@@ -49,29 +49,28 @@ class Connection(sqlite3.Connection):
         """Ask, unless nothing was written since the same was asked before.
 
         Args:
-            question: A function of this connection and the arguments, that only reads
-                and never answers None.
+            question: A function of this connection and the arguments, that only reads.
             arguments: Hashable.
         """
-        answer = self.recall(question, *arguments)
-        return self.learn(question, *arguments) if answer is None else answer
+        known = self.recall(question, *arguments)
+        return known[0] if known else self.learn(question, *arguments)
 
     def recall(
         self,
         question: Callable[[Connection, *Arguments], Answer],
         *arguments: *Arguments,
-    ) -> Answer | None:
-        """What was answered before, if nothing was written since.
+    ) -> tuple[Answer] | None:
+        """What was answered before, if it was and nothing was written since.
 
         SQLite itself tells whether: `data_version` counts what other connections
         commit, `total_changes` what this one writes.
         """
         (version,) = self.execute("PRAGMA data_version").fetchone()
         state = version, self.total_changes
-        if state != self._state or len(self._answers) == MAX_ANSWERS:
+        if state != self._state or len(self._answers) >= MAX_ANSWERS:
             self._answers.clear()
             self._state = state
-        return cast("Answer | None", self._answers.get((question, arguments)))
+        return self._answers.get((question, arguments))
 
     def learn(
         self,
@@ -79,7 +78,8 @@ class Connection(sqlite3.Connection):
         *arguments: *Arguments,
     ) -> Answer:
         """Ask, and keep the answer."""
-        answer = self._answers[question, arguments] = question(self, *arguments)
+        answer = question(self, *arguments)
+        self._answers[question, arguments] = (answer,)
         return answer
 
     def forget(self) -> None:
@@ -125,8 +125,10 @@ class Database:
         """
         if self.path is None:
             in_memory = self.acquire(WRITE)
-            _create(in_memory)
-            self.release(in_memory, WRITE)
+            try:
+                _create(in_memory)
+            finally:
+                self.release(in_memory, WRITE)
             return
         # It holds secrets; the files beside it take the same mode.
         self.path.touch(mode=0o600)
@@ -136,7 +138,7 @@ class Database:
                 message = f"{self.path}: schema {version}, expected {SCHEMA_VERSION}"
                 raise SchemaError(message)
             # With WAL from the start the tables would be written twice.
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
 
     def reading(self) -> Transaction:
         """A transaction that reads: it sees one state and waits for nobody."""
@@ -156,15 +158,14 @@ class Database:
         try:
             # What is written between the two makes the answer newer than is known:
             # then it is asked again.
-            answer = connection.recall(question, *arguments)
-            if answer is None:
-                connection.execute(READ)
-                answer = connection.learn(question, *arguments)
+            if known := connection.recall(question, *arguments):
+                return known[0]
+            connection.execute(READ)
+            return connection.learn(question, *arguments)
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self.release(connection, READ)
-        return answer
 
     def check(self) -> None:
         """Read something.
@@ -271,9 +272,7 @@ class Transaction:
             except sqlite3.OperationalError as error:
                 database.release(connection, self._begin)
                 deadline = deadline or time.monotonic() + BUSY_TIMEOUT_S
-                # The lower byte is the kind of an error.
-                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > deadline:
+                if not _is_busy(error) or time.monotonic() > deadline:
                     raise
                 database.sleep(BUSY_INTERVAL_S)
             else:
@@ -310,6 +309,25 @@ def _create(connection: sqlite3.Connection) -> int:
             if _version(connection) == 0:
                 raise
     return _version(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite itself does not wait for others who look at the file."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_INTERVAL_S)
+        else:
+            return
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    # The lower byte is the kind of an error.
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _version(connection: sqlite3.Connection) -> int:
