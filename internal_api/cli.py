@@ -17,10 +17,11 @@ from internal_api.config import (
     Config,
     ConfigError,
 )
-from internal_api.options import Argument, Command, Option, UsageError, number
+from internal_api.options import HELP, Argument, Command, Option, UsageError, number
 
 USAGE_STATUS = 2
 NOT_READY_STATUS = 1
+BROKEN_PIPE_STATUS = 1
 
 write = partial(print, flush=True)
 
@@ -311,7 +312,7 @@ def run(words: Sequence[str], environ: Mapping[str, str]) -> None:
         OSError: A file cannot be read or made.
         SystemExit: Its status is another than 0.
     """
-    if not words or words[0] in {"-h", "--help"}:
+    if not words or words[0] in HELP:
         write(USAGE)
         for name, command in COMMANDS.items():
             write(f"  {name:<14} {command.help.splitlines()[0]}")
@@ -320,12 +321,13 @@ def run(words: Sequence[str], environ: Mapping[str, str]) -> None:
 
         write(f"internal-api {version('gitlab-internal-api')}")
     else:
-        name = words[0] if words[0] in COMMANDS else " ".join(words[:2])
+        length = 1 if words[0] in COMMANDS else 2
+        name, rest = " ".join(words[:length]), words[length:]
         if name not in COMMANDS:
             known = ", ".join(COMMANDS)
             raise UsageError(f"no command {words[0]!r}: there are {known}")
         command = COMMANDS[name]
-        command.run(**command.read(name, words[len(name.split()) :], environ))
+        command.run(**command.read(name, rest, environ))
 
 
 def main() -> None:
@@ -334,6 +336,10 @@ def main() -> None:
         run(sys.argv[1:], os.environ)
     except ConfigError as error:
         message = str(error)
+    except BrokenPipeError:
+        # Nobody reads on; nor what Python would still write at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE_STATUS)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         message = f"{named}{error.strerror}"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from internal_api.config import ENVIRONMENT_PREFIX, ConfigError
 
+HELP = frozenset({"-h", "--help"})
 TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 FALSE = frozenset({"", "0", "false", "f", "no", "n", "off"})
 
@@ -150,10 +151,18 @@ class Command(NamedTuple):
         )
         for each in (*self.options, *((self.argument,) if self.argument else ())):
             each.add_to(parser)
-        said = {word.partition("=")[0] for word in words}
-        others = [option for option in self.options if option.name not in said]
-        given = [word for option in others for word in option.words(environ)]
-        values = vars(parser.parse_args([*given, *words]))
+        named, arguments = self._sorted(words)
+        said = {word.partition("=")[0] for word in named}
+        # Who asks for help is not told of variables.
+        others = () if HELP & said else self.options
+        given = [
+            word
+            for option in others
+            if option.name not in said
+            for word in option.words(environ)
+        ]
+        ends = ["--"] if any(word.startswith("-") for word in arguments) else []
+        values = vars(parser.parse_args([*given, *named, *ends, *arguments]))
         for option in self.options:
             value = values[option.dest]
             if value is None:
@@ -161,6 +170,27 @@ class Command(NamedTuple):
             elif option.separator:
                 values[option.dest] = tuple(value)
         return values
+
+    def _sorted(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Options, each joined with its value, which may begin with a dash; the rest.
+
+        Raises:
+            UsageError: A value is missing.
+        """
+        valued = {option.name for option in self.options if not option.is_flag}
+        named, arguments, rest = list[str](), list[str](), iter(words)
+        for word in rest:
+            if word == "--":
+                arguments.extend(rest)
+            elif word in valued:
+                value = next(rest, None)
+                if value is None:
+                    raise UsageError(f"{word}: expected one argument")
+                named.append(f"{word}={value}")
+            else:
+                is_option = word.startswith("-") and word != "-"
+                (named if is_option else arguments).append(word)
+        return named, arguments
 
 
 class Parser(argparse.ArgumentParser):

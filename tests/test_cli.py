@@ -109,6 +109,28 @@ def test_options_of_the_environment() -> None:
     assert serve.read("serve", ["--bind", "three"], environ)["bind"] == ("three",)
 
 
+def test_values_of_any_kind() -> None:
+    """A value may begin with a dash, and options stand between arguments."""
+    words = ["-a", "--data", "-b", "--", "--data", "c"]
+    seed = COMMANDS["seed"]
+    assert seed.read("seed", ["one", "--data", "-b", "two"], {}) == {
+        "data": Path("-b"),
+        "files": ["one", "two"],
+    }
+    values = seed.read("seed", words[1:], {"INTERNAL_API_DATA": "d"})
+    assert values == {"data": Path("-b"), "files": ["--data", "c"]}
+    values = seed.read("seed", words[3:], {"INTERNAL_API_DATA": "d"})
+    assert values == {"data": Path("d"), "files": ["--data", "c"]}
+
+
+def test_help_whatever_variables_say(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who asks for help gets it, even if a variable cannot be."""
+    with pytest.raises(SystemExit) as ended:
+        run(["serve", "--help"], {"INTERNAL_API_MEMORY": "perhaps"})
+    assert ended.value.code == 0
+    assert "--memory" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "environ", "reason"),
     [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
+import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from processes import CHECK, Serve, header, run
+from processes import CHECK, COMMAND, TIMEOUT_S, Serve, header, run
 
 
 def test_wait_for_a_server(serve: Serve) -> None:
@@ -91,6 +93,15 @@ def test_export_loads_back(tmp_path: Path) -> None:
     exported.write_text(run("export", "--data", first).stdout)
     assert run("seed", exported, "--data", second).returncode == 0
     assert run("export", "--data", second).stdout == exported.read_text()
+
+
+def test_output_that_nobody_reads() -> None:
+    """A command whose reader has left ends without a word."""
+    line = f"{shlex.join(COMMAND)} routes | true"
+    piped = subprocess.run(
+        ("sh", "-c", line), capture_output=True, check=True, timeout=TIMEOUT_S
+    )
+    assert (piped.stdout, piped.stderr) == (b"", b"")
 
 
 @pytest.mark.parametrize(
