@@ -7,14 +7,16 @@ other greenlet or thread it does block.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import Future
 from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
@@ -55,6 +57,11 @@ class Crew:
         hand = self._idle.pop() if self._idle else Hand(self._work)
         hand.switch(args)
 
+    def end(self) -> None:
+        """Let those go who have nothing to do; to be called where the loop ran."""
+        while self._idle:
+            self._idle.pop().throw()
+
     def _work(self, args: tuple[object, ...]) -> None:
         hand = current()
         while True:
@@ -85,17 +92,32 @@ def sleep(seconds: float) -> None:
 
 def run(*args: Any, **kwargs: Any) -> Any:
     """Run a program, as `subprocess.run` does."""
-    hand, work = getcurrent(), partial(subprocess.run, *args, **kwargs)
+    hand = getcurrent()
     if not isinstance(hand, Hand):
-        return work()
-    done = asyncio.get_running_loop().run_in_executor(None, work)
-    done.add_done_callback(hand.switch)
+        return subprocess.run(*args, **kwargs)  # noqa: PLW1510, S603 - the caller says
+    loop, ended = asyncio.get_running_loop(), Future[Any]()
+    is_waiting = True
+
+    def work() -> None:
+        try:
+            ended.set_result(subprocess.run(*args, **kwargs))  # noqa: PLW1510, S603
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            ended.set_exception(error)
+        # The loop may have ended before.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(wake)
+
+    def wake() -> None:
+        if is_waiting:
+            hand.switch()
+
+    # Not one of a pool: nobody's end waits for it.
+    threading.Thread(target=work, daemon=True).start()
     try:
         hand.wait()
     finally:
-        done.remove_done_callback(hand.switch)
-        done.cancel()
-    return done.result()
+        is_waiting = False
+    return ended.result()
 
 
 class Connection:
@@ -160,6 +182,10 @@ class Connection:
         )
         self._patiently(client.do_handshake)
 
+    def abandon(self) -> None:
+        """Keep back what was to be sent: nobody waits any more until it is taken."""
+        self._pending.clear()
+
     def shutdown(self, how: int) -> None:
         """End it, for the other side, too."""
         self.flush()
@@ -196,9 +222,11 @@ class Connection:
             add, remove = loop.add_writer, loop.remove_writer
         else:
             add, remove = loop.add_reader, loop.remove_reader
-        timer = hand.deadline and loop.call_at(hand.deadline, cut_off, hand)
         add(self._client, hand.switch)
+        timer = None
         try:
+            if hand.deadline:
+                timer = loop.call_at(hand.deadline, cut_off, hand)
             hand.wait()
         finally:
             remove(self._client)

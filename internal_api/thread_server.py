@@ -42,10 +42,8 @@ def serving(app: Wsgi, listener: Listener, tls: Tls | None = None) -> Iterator[N
     }
     server = Server(settings, lambda: app)
     log = Log(logging.getLogger(__name__))
-    sockets, timeout_s = (
-        [socket.socket(fileno=listener.hand_over())],
-        server.cfg.timeout,
-    )
+    sockets = [socket.socket(fileno=listener.hand_over())]
+    timeout_s = server.cfg.timeout
     worker = ThreadWorker(1, 0, sockets, server, timeout_s, server.cfg, log)
     thread = threading.Thread(
         target=worker.init_process, name="internal-api", daemon=True
@@ -72,11 +70,14 @@ class ThreadWorker(Worker):
             self.load_wsgi()
             self.run()
         finally:
+            for listener in self.sockets:
+                listener.close()
             self.tmp.close()
 
     def notify(self) -> None:
         """Tell nobody."""
 
     def end(self) -> None:
-        """Let it end soon; from another thread."""
-        self.loop.call_soon_threadsafe(self.stop)
+        """Let it end soon, if it has not; from another thread."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self.stop)

@@ -82,6 +82,7 @@ class Worker(AsyncWorker):
         try:
             self.loop.run_forever()
         finally:
+            self._crew.end()
             self.loop.close()
 
     def stop(self) -> None:
@@ -113,6 +114,7 @@ class Worker(AsyncWorker):
             sock.flush()
         except GreenletExit:
             # It took too long: the worker ends.
+            sock.abandon()
             raise broken() from None
         if not self.alive:
             raise StopIteration

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -259,6 +260,46 @@ def test_outside_of_greenlets() -> None:
     sleep(0.01)
     assert time.monotonic() - start >= 0.01
     assert run((sys.executable, "-c", ""), check=True).returncode == 0
+
+
+def test_nobody_is_kept_for_ever(stage: Stage) -> None:
+    """Greenlets that have nothing to do end with the loop."""
+    stage.play(*[lambda: sleep(0.001)] * 3)
+    assert not any(hand.dead for hand in stage.hands)
+    stage.crew.end()
+    assert all(hand.dead for hand in stage.hands)
+    assert not stage.crew._idle
+
+
+def test_programs_are_waited_for_by_nobody_else(stage: Stage) -> None:
+    """A greenlet that is killed while its program runs is woken by nothing."""
+    program = (sys.executable, "-c", "import time; time.sleep(0.05)")
+
+    def begin() -> object:
+        stage.loop.call_later(0.01, current().throw)
+        return run(program, check=True)
+
+    def go_on() -> str:
+        sleep(0.3)
+        return "gone on"
+
+    ended, gone_on = stage.play(begin, go_on)
+    assert isinstance(ended, GreenletExit)
+    assert gone_on == "gone on"
+    assert all(thread.daemon for thread in threading.enumerate()[1:])
+
+
+def test_abandoned_connection(stage: Stage, pair: Pair) -> None:
+    """What was to be sent is kept back from a client that is given up."""
+    connection, client = pair
+
+    def answer() -> None:
+        connection.sendall(b"too late")
+        connection.abandon()
+        connection.close()
+
+    assert stage.play(answer) == [None]
+    assert client.recv(100) == b""
 
 
 def test_greenlets_are_kept(stage: Stage) -> None:

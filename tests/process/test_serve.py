@@ -14,9 +14,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import (
@@ -25,6 +26,7 @@ from processes import (
     PRE_RECEIVE,
     TIMEOUT_S,
     Serve,
+    Server,
     UnixConnection,
     header,
     run,
@@ -268,8 +270,8 @@ def test_lfs_object_comes_whole(serve: Serve, tmp_path: Path) -> None:
     assert read == content
 
 
-def test_slow_git_stalls_nobody(serve: Serve, tmp_path: Path) -> None:
-    """While git thinks about a push, the same worker answers others."""
+def _push_that_hangs(serve: Serve, tmp_path: Path) -> tuple[Server, Future[Any], Path]:
+    """A server, a push that it asks git about, and the file that git waits for."""
     digest = hashlib.sha256(b"3").hexdigest()
     repository = tmp_path / f"@hashed/{digest[:2]}/{digest[2:4]}/{digest}.git"
     subprocess.run(("git", "init", "--quiet", "--bare", repository), check=True)
@@ -298,13 +300,31 @@ def test_slow_git_stalls_nobody(serve: Serve, tmp_path: Path) -> None:
         "changes": f"{'0' * 40} {'a' * 40} refs/heads/new",
     }
     allowed = "/api/v4/internal/allowed"
-    with ThreadPoolExecutor(1) as pusher:
-        answer = pusher.submit(server.post, allowed, push, header(server.data))
-        wait_until(asked.exists)
-        assert server.get(READINESS) == {"status": "ok"}
-        assert not answer.done()
-        told.touch()
-        assert answer.result()["status"] is True
+    pusher = ThreadPoolExecutor(1)
+    answer = pusher.submit(server.post, allowed, push, header(server.data))
+    pusher.shutdown(wait=False)
+    wait_until(asked.exists)
+    return server, answer, told
+
+
+def test_slow_git_stalls_nobody(serve: Serve, tmp_path: Path) -> None:
+    """While git thinks about a push, the same worker answers others."""
+    server, answer, told = _push_that_hangs(serve, tmp_path)
+    assert server.get(READINESS) == {"status": "ok"}
+    assert not answer.done()
+    told.touch()
+    assert answer.result(TIMEOUT_S)["status"] is True
+
+
+def test_interrupt_does_not_wait_for_git(serve: Serve, tmp_path: Path) -> None:
+    """Ctrl-C ends a server at once, whatever git still does."""
+    server, answer, told = _push_that_hangs(serve, tmp_path)
+    os.killpg(server.process.pid, 2)
+    # Half of the time that running requests would get.
+    assert server.process.wait(15) == 0
+    told.touch()
+    assert isinstance(answer.exception(TIMEOUT_S), OSError | http.client.HTTPException)
+    assert "Traceback" not in server.stderr
 
 
 def test_sitting_clients_stall_nobody(serve: Serve) -> None:
