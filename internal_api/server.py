@@ -34,7 +34,7 @@ from internal_api.server_log import ServerLog
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, decode
 from internal_api.tls import MUTUAL, for_clients, machine_names, prepare, refuse_files
-from internal_api.worker import Worker
+from internal_api.worker import STOPPING, Worker
 
 # On two cores two workers serve 1.4 to 1.9 times of one; a stand-in takes no more.
 MOST_WORKERS_UNASKED = 2
@@ -48,8 +48,6 @@ MOST_CONNECTIONS = 50_000
 # What a worker may open besides its clients.
 OTHER_FILES = 256
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes unnamed files there
-
-STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 Settings = dict[str, object]
 # How a worker speaks HTTP.

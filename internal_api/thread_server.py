@@ -74,6 +74,9 @@ class ThreadWorker(Worker):
                 listener.close()
             self.tmp.close()
 
+    def end_signals(self) -> None:
+        """Leave them to the process."""
+
     def notify(self) -> None:
         """Tell nobody."""
 

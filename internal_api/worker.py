@@ -23,6 +23,7 @@ from gunicorn.workers.base_async import AsyncWorker
 
 from internal_api.greenlets import Connection, Crew, Hand, broken, current, cut_off
 
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 NOTIFY_INTERVAL_S = 1.0
 # When clients are accepted again after there were too many.
 REST_S = 0.1
@@ -61,6 +62,11 @@ class Worker(AsyncWorker):
         for number in (signal.SIGINT, signal.SIGQUIT):
             self.loop.add_signal_handler(number, self.handle_quit, number, None)
 
+    def end_signals(self) -> None:
+        """Take no more: the worker ends, and the loop could not deliver them."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        signal.set_wakeup_fd(-1)
+
     def notify(self) -> None:
         """Tell the master that this worker lives; do not outlive the master."""
         super().notify()
@@ -83,6 +89,7 @@ class Worker(AsyncWorker):
             self.loop.run_forever()
         finally:
             self._crew.end()
+            self.end_signals()
             self.loop.close()
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -450,6 +450,27 @@ def test_sigterm_right_after_the_start(serve: Serve) -> None:
         server.process.terminate()
         # Half of the time that running requests would get.
         assert server.process.wait(15) == 0
+
+
+def test_sigterm_again_and_again(serve: Serve) -> None:
+    """A worker that is told many times to end does so silently."""
+    server = serve("--workers", 1)
+    said, master = server.stderr, server.process.pid
+    for _ in range(10):
+        wait_until(lambda: _answers(server.address) and bool(_children(master)))
+        [worker] = _children(master)
+        with suppress(ProcessLookupError):
+            while worker in _children(master):
+                os.kill(worker, 15)
+    assert server.stop() == 0
+    assert server.stderr.startswith(said)
+    assert "Exception" not in server.stderr
+
+
+def _children(pid: int) -> list[int]:
+    """The processes of a process."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]
 
 
 def test_interrupt_ends_it(serve: Serve) -> None:
