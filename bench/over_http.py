@@ -167,7 +167,7 @@ def large_world(run: Run) -> Iterator[Figure]:
                 side.warm()
             # The time of a request is what its throughput is not.
             ratio, note = compare(run, *sides)
-            what = f"time for {who} of 1 million, 100 thousand projects against 1:1000"
+            what = f"time for {who}, 1 million keys, 100 thousand projects to 1:1000"
             yield at_most(4, what, ratio, 1.05, f"{note}; made in {took:.0f} s")
 
 
