@@ -6,8 +6,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -67,7 +68,7 @@ class Connection(sqlite3.Connection):
         """
         (version,) = self.execute("PRAGMA data_version").fetchone()
         state = version, self.total_changes
-        if state != self._state or len(self._answers) >= MAX_ANSWERS:
+        if state != self._state:
             self._answers.clear()
             self._state = state
         return self._answers.get((question, arguments))
@@ -79,6 +80,8 @@ class Connection(sqlite3.Connection):
     ) -> Answer:
         """Ask, and keep the answer."""
         answer = question(self, *arguments)
+        if len(self._answers) == MAX_ANSWERS:
+            self._answers.clear()
         self._answers[question, arguments] = (answer,)
         return answer
 
@@ -124,11 +127,8 @@ class Database:
             SchemaError: The file was made by another version.
         """
         if self.path is None:
-            in_memory = self.acquire(WRITE)
-            try:
+            with self._borrowed(WRITE) as in_memory:
                 _create(in_memory)
-            finally:
-                self.release(in_memory, WRITE)
             return
         # It holds secrets; the files beside it take the same mode.
         self.path.touch(mode=0o600)
@@ -137,8 +137,10 @@ class Database:
             if version != SCHEMA_VERSION:
                 message = f"{self.path}: schema {version}, expected {SCHEMA_VERSION}"
                 raise SchemaError(message)
-            # With WAL from the start the tables would be written twice.
-            _write_ahead(connection)
+            # With WAL from the start the tables would be written twice. SQLite itself
+            # does not wait for others who look at the file.
+            switch = partial(connection.execute, "PRAGMA journal_mode = WAL")
+            _persist(switch, self.sleep)
 
     def reading(self) -> Transaction:
         """A transaction that reads: it sees one state and waits for nobody."""
@@ -178,29 +180,22 @@ class Database:
 
     def image(self) -> bytes:
         """A database in memory as bytes."""
-        connection = self.acquire(READ)
-        try:
+        with self._borrowed(READ) as connection:
             return connection.serialize()
-        finally:
-            self.release(connection, READ)
 
     def copy_to(self, path: Path) -> None:
         """Copy a database file, as it is at this moment, into an empty file."""
-        connection = self.acquire(READ)
-        try:
-            with closing(sqlite3.connect(path)) as copy:
-                connection.backup(copy)
-        finally:
-            self.release(connection, READ)
+        with (
+            self._borrowed(READ) as connection,
+            closing(sqlite3.connect(path)) as copy,
+        ):
+            connection.backup(copy)
 
     def load_image(self, image: bytes) -> None:
         """Replace the content of a database in memory."""
-        connection = self.acquire(WRITE)
-        try:
+        with self._borrowed(WRITE) as connection:
             connection.deserialize(image)
             connection.forget()
-        finally:
-            self.release(connection, WRITE)
 
     def copy_from(self, source: sqlite3.Connection) -> None:
         """Replace the content of a database file, in one transaction."""
@@ -230,6 +225,15 @@ class Database:
         if self._turn is not None:
             self._turn.release()
 
+    @contextmanager
+    def _borrowed(self, begin: str) -> Iterator[Connection]:
+        """A connection for such a transaction, which is not begun."""
+        connection = self.acquire(begin)
+        try:
+            yield connection
+        finally:
+            self.release(connection, begin)
+
     def _open(self, path: str, timeout_s: float) -> Connection:
         connection = sqlite3.connect(
             path,
@@ -240,7 +244,6 @@ class Database:
             factory=Connection,
         )
         if self.path is not None:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -263,20 +266,18 @@ class Transaction:
         Raises:
             sqlite3.OperationalError: Somebody else writes for too long.
         """
-        database, deadline = self._database, None
-        while True:
-            # Whoever waits holds no connection: there may be many.
-            connection = self._connection = database.acquire(self._begin)
-            try:
-                connection.execute(self._begin)
-            except sqlite3.OperationalError as error:
-                database.release(connection, self._begin)
-                deadline = deadline or time.monotonic() + BUSY_TIMEOUT_S
-                if not _is_busy(error) or time.monotonic() > deadline:
-                    raise
-                database.sleep(BUSY_INTERVAL_S)
-            else:
-                return connection
+        self._connection = _persist(self._begun, self._database.sleep)
+        return self._connection
+
+    def _begun(self) -> Connection:
+        """A connection on which it has begun; whoever waits holds none."""
+        connection = self._database.acquire(self._begin)
+        try:
+            connection.execute(self._begin)
+        except sqlite3.OperationalError:
+            self._database.release(connection, self._begin)
+            raise
+        return connection
 
     def __exit__(
         self,
@@ -311,23 +312,27 @@ def _create(connection: sqlite3.Connection) -> int:
     return _version(connection)
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite itself does not wait for others who look at the file."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+def _persist(attempt: Callable[[], Answer], sleep: Callable[[float], object]) -> Answer:
+    """Attempt something until the database is not busy.
+
+    Args:
+        attempt: What.
+        sleep: Lets others go on; takes seconds.
+
+    Raises:
+        sqlite3.OperationalError: It is busy for too long, or something else is wrong.
+    """
+    deadline = None
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            return attempt()
         except sqlite3.OperationalError as error:
-            if not _is_busy(error) or time.monotonic() > deadline:
+            deadline = deadline or time.monotonic() + BUSY_TIMEOUT_S
+            # The lower byte is the kind of an error.
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > deadline:
                 raise
-            time.sleep(BUSY_INTERVAL_S)
-        else:
-            return
-
-
-def _is_busy(error: sqlite3.OperationalError) -> bool:
-    # The lower byte is the kind of an error.
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            sleep(BUSY_INTERVAL_S)
 
 
 def _version(connection: sqlite3.Connection) -> int:
