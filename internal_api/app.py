@@ -16,7 +16,7 @@ from internal_api.auth import authenticate_nobody
 from internal_api.errors import Gone, add_error_handlers
 from internal_api.middleware import Gate
 from internal_api.resources.service import Service
-from internal_api.routing import Router, responders
+from internal_api.routing import Responders, Router, responders
 from internal_api.schemes import Schemes
 from internal_api.secret_files import Secrets
 from internal_api.standin.control import Control
@@ -170,17 +170,18 @@ def create_app(
     schemes = Schemes(service, secrets, lambda: real_now().timestamp())
     gate = Gate()
 
-    def load(name: str) -> object:
+    def load(name: str) -> tuple[object, Responders]:
         kind = _resource_class(name)
         resource = kind(service)
         authenticate = schemes.authenticate(kind.authentication)
         media_type = getattr(kind, "media_type", None)
-        for method in responders(resource):
+        verbs = responders(resource)
+        for method in verbs:
             if method == "OPTIONS":
                 gate.admit(resource, method, authenticate_nobody)
             else:
                 gate.admit(resource, method, authenticate, media_type)
-        return resource
+        return resource, verbs
 
     router: Any = Router(load)
     for path, name in ROUTES:

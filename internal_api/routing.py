@@ -16,6 +16,7 @@ _ENCODED_SLASH = re.compile("%2F", re.IGNORECASE)
 _FIELD = re.compile(r"\{(\w+)\}")
 
 Responders = Mapping[str, Callable[..., None]]
+Load = Callable[[Any], tuple[object, Responders]]
 # What Falcon wants to know: the resource, its responders, the fields, the template.
 Found = tuple[object, Responders, dict[str, str], str]
 
@@ -31,11 +32,12 @@ class Router:
     HEAD is answered where GET is, and OPTIONS names the verbs.
 
     Args:
-        load: Makes a resource of what was added, with the first request for it.
+        load: Makes a resource, and its responders, of what was added, with the first
+            request for it; without it resources are added.
     """
 
-    def __init__(self, load: Callable[[Any], object] = lambda added: added) -> None:
-        self._load = load
+    def __init__(self, load: Load | None = None) -> None:
+        self._load = load or (lambda resource: (resource, responders(resource)))
         self._fixed: dict[str, _Route] = {}
         # Those with fields; of two that fit, the first has more fixed text.
         self._others: list[_Route] = []
@@ -64,8 +66,8 @@ class Router:
                 return route.found(fields)
         if raw is None:
             for route in self._others:
-                if match := re.fullmatch(route.form, path, re.DOTALL):
-                    return route.found(match.groups())
+                if (fields := route.match_decoded(path)) is not None:
+                    return route.found(fields)
         return None
 
 
@@ -74,23 +76,24 @@ class _Route:
 
     Attributes:
         names: Of its fields.
-        form: A regular expression of its paths, in which fields may hold slashes.
+        fixed_length: Of its text without them.
     """
 
-    def __init__(self, template: str, load: Callable[[], object]) -> None:
+    def __init__(
+        self, template: str, load: Callable[[], tuple[object, Responders]]
+    ) -> None:
         self._template = template
         self._load = load
         self._loaded: tuple[object, Responders] | None = None
         # Every second one is the name of a field.
         pieces = _FIELD.split(template)
-        self.names = pieces[1::2]
-        self.form = "(.+?)".join(map(re.escape, pieces[::2]))
-        self.fixed_length = sum(map(len, pieces[::2]))
+        self.names, self._fixed = pieces[1::2], pieces[::2]
+        self.fixed_length = sum(map(len, self._fixed))
         self._parts = [
             None if part.startswith("{") else part for part in template.split("/")
         ]
 
-    def match(self, parts: Sequence[str]) -> list[str] | None:
+    def match(self, parts: Sequence[str]) -> Sequence[str] | None:
         """The fields of a path with these parts; None if it is that of another."""
         if len(parts) != len(self._parts):
             return None
@@ -102,11 +105,16 @@ class _Route:
                 return None
         return fields
 
+    def match_decoded(self, path: str) -> Sequence[str] | None:
+        """The same, of a path in which a slash may be one of a field."""
+        form = "(.+?)".join(map(re.escape, self._fixed))
+        match = re.fullmatch(form, path, re.DOTALL)
+        return match and match.groups()
+
     def found(self, fields: Sequence[str]) -> Found:
         """The route with the values of its fields."""
         if self._loaded is None:
-            resource = self._load()
-            self._loaded = resource, responders(resource)
+            self._loaded = self._load()
         named = dict(zip(self.names, fields, strict=True))
         return *self._loaded, named, self._template
 
