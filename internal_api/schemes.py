@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from internal_api.auth import (
     Authenticate,
@@ -52,15 +53,16 @@ class Schemes:
                 from internal_api.resources import error_tracking  # noqa: PLC0415
 
                 return error_tracking.Authentication(self._shell, self._database)
-        return self._by_token(scheme)
+        return self._by_token[scheme]
 
-    def _by_token(self, scheme: Scheme) -> Authenticate:
+    @cached_property
+    def _by_token(self) -> dict[Scheme, Authenticate]:
         # The server is up before it knows of tokens.
         from internal_api import tokens  # noqa: PLC0415
 
         personal = tokens.PersonalAccessTokens(self._database, self._now)
         scim = tokens.ScimToken(self._database)
-        found: dict[Scheme, Authenticate] = {
+        return {
             Scheme.KAS_AGENT: tokens.AgentToken(
                 self._kas, self._database, self._now
             ).authenticate,
@@ -71,4 +73,3 @@ class Schemes:
             Scheme.SCIM: scim.authenticate,
             Scheme.SCIM_DISCOVERY: scim.allow_discovery,
         }
-        return found[scheme]
