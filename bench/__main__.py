@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench import fixtures, in_process, over_http, start_and_size
 from bench.figures import Figure, Run
+from internal_api.options import number
 
 ROWS: Mapping[int, Callable[[Run], Iterator[Figure]]] = {
     1: in_process.application_alone,
@@ -46,20 +47,28 @@ def main() -> None:
         "--rows", type=_rows, default=list(ROWS), help="numbers, with commas"
     )
     parser.add_argument(
-        "--seconds", type=float, default=4.0, help="for each side of a ratio"
+        "--seconds", type=_positive, default=4.0, help="for each side of a ratio"
     )
     parser.add_argument(
-        "--requests", type=int, default=50_000, help="that memory grows over"
+        "--requests", type=number(int, 1), default=50_000, help="that memory grows over"
     )
     options = parser.parse_args()
     measure(options.rows, options.seconds, options.requests)
 
 
 def _rows(text: str) -> list[int]:
-    rows = [int(word) for word in text.split(",")]
-    if not set(rows) <= set(ROWS):
-        raise ValueError
-    return rows
+    words = text.split(",")
+    if not all(word.isdecimal() and int(word) in ROWS for word in words):
+        reason = f"expected numbers of {min(ROWS)} to {max(ROWS)}"
+        raise argparse.ArgumentTypeError(reason)
+    return [int(word) for word in words]
+
+
+def _positive(text: str) -> float:
+    seconds = number(float, 0)(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError("expected more than 0")
+    return seconds
 
 
 def measure(rows: list[int], seconds: float, requests: int) -> None:
