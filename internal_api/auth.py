@@ -26,7 +26,6 @@ KAS_HEADER = "HTTP_GITLAB_KAS_API_REQUEST"
 KAS_ISSUER = "gitlab-kas"
 KAS_AUDIENCE = "gitlab"
 
-
 Authenticate = Callable[[falcon.Request], None]
 
 

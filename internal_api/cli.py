@@ -176,8 +176,9 @@ def routes() -> None:
     """Print the routes: method, path, authentication."""
     from internal_api import app  # noqa: PLC0415
 
-    width = max(len(path) for path, _name in app.ROUTES)
-    for path, resource in app.routes():
+    table = list(app.routes())
+    width = max(len(path) for path, _resource in table)
+    for path, resource in table:
         for name in dir(resource):
             if name.startswith("on_"):
                 method = name.removeprefix("on_").upper()

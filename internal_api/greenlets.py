@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
@@ -92,15 +93,15 @@ def sleep(seconds: float) -> None:
 
 def run(*args: Any, **kwargs: Any) -> Any:
     """Run a program, as `subprocess.run` does."""
-    hand = getcurrent()
+    hand, program = getcurrent(), partial(subprocess.run, *args, **kwargs)
     if not isinstance(hand, Hand):
-        return subprocess.run(*args, **kwargs)  # noqa: PLW1510, S603 - the caller says
+        return program()
     loop, ended = asyncio.get_running_loop(), Future[Any]()
     is_waiting = True
 
     def work() -> None:
         try:
-            ended.set_result(subprocess.run(*args, **kwargs))  # noqa: PLW1510, S603
+            ended.set_result(program())
         except BaseException as error:  # noqa: BLE001 - raised again by who waits
             ended.set_exception(error)
         # The loop may have ended before.

@@ -29,7 +29,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
 class ServerLog(Log):
     """The log of a server of its own, on standard error.
 
-    gunicorn's own class loads twenty modules to configure a logger.
+    gunicorn's own class loads six modules of others to configure a logger.
 
     Args:
         config: gunicorn's.

@@ -1,8 +1,7 @@
 """A gunicorn worker that serves every connection in a greenlet.
 
-gunicorn's own one for greenlets is that of gevent. It patches the standard library,
-waits in the end for connections that sit, and takes as long to start, and as much
-memory, as all that is in this package.
+gunicorn's own one for greenlets is that of gevent, which patches the standard library,
+waits in the end for connections that sit, and takes 10 MiB.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import socket
 import ssl
 import sys
 import time
-from types import TracebackType
 from typing import Any
 
 from greenlet import GreenletExit
@@ -159,7 +157,8 @@ class Worker(AsyncWorker):
 
     def _serve(self, listener: Any, client: socket.socket, address: Any) -> None:
         """Serve one connection."""
-        hand, connection = current(), Connection(client)  # type: Hand, Any
+        hand = current()
+        connection: Any = Connection(client)
         self._serving.add(hand)
         self._idle.add(hand)
         try:
@@ -199,11 +198,6 @@ class Patience:
         """Begin to wait."""
         current().deadline = time.monotonic() + self._seconds
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """From now on, wait as long as it takes."""
         current().deadline = None

@@ -111,15 +111,15 @@ def test_options_of_the_environment() -> None:
 
 def test_values_of_any_kind() -> None:
     """A value may begin with a dash, and options stand between arguments."""
-    words = ["-a", "--data", "-b", "--", "--data", "c"]
+    words = ["--data", "-b", "--", "--data", "c"]
     seed = COMMANDS["seed"]
     assert seed.read("seed", ["one", "--data", "-b", "two"], {}) == {
         "data": Path("-b"),
         "files": ["one", "two"],
     }
-    values = seed.read("seed", words[1:], {"INTERNAL_API_DATA": "d"})
+    values = seed.read("seed", words, {"INTERNAL_API_DATA": "d"})
     assert values == {"data": Path("-b"), "files": ["--data", "c"]}
-    values = seed.read("seed", words[3:], {"INTERNAL_API_DATA": "d"})
+    values = seed.read("seed", words[2:], {"INTERNAL_API_DATA": "d"})
     assert values == {"data": Path("d"), "files": ["--data", "c"]}
 
 

@@ -6,7 +6,6 @@ import mmap
 import os
 import threading
 from fcntl import LOCK_EX, LOCK_UN, lockf
-from types import TracebackType
 
 
 class SharedMemory:
@@ -34,12 +33,7 @@ class SharedMemory:
         lockf(self._file, LOCK_EX)
         return self.view
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let the next one in."""
         lockf(self._file, LOCK_UN)
         self._turn.release()

@@ -347,12 +347,11 @@ def test_sitting_clients_stall_nobody(serve: Serve) -> None:
 def test_more_clients_than_descriptors(serve: Serve) -> None:
     """Clients for whom there is no descriptor wait, and are served when there is."""
     server = serve("--workers", 1)
-    master = server.process.pid
-    [worker] = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    [worker] = _children(server.process.pid)
     # What it has to read for this route has been read.
     assert server.get("/-/liveness") == {"status": "ok"}
     most = len(list(Path(f"/proc/{worker}/fd").iterdir())) + 10
-    resource.prlimit(int(worker), resource.RLIMIT_NOFILE, (most, most))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (most, most))
     with ExitStack() as stack:
         clients = [stack.enter_context(server.dial()) for _ in range(20)]
         request = b"GET /-/liveness HTTP/1.1\r\nHost: x\r\n\r\n"
