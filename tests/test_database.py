@@ -106,6 +106,20 @@ def test_writing_takes_everything_back(database: Database) -> None:
     assert read(database) == before
 
 
+def test_nothing_stays_of_what_sqlite_takes_back(database: Database) -> None:
+    """Nor is remembered what SQLite itself takes back, as it does on a full disk."""
+    before = read(database)
+    for _ in range(2):
+        with suppress(sqlite3.IntegrityError), database.writing() as connection:
+            set_revision(connection, "lost")
+            assert connection.remember(revision) == "lost"
+            connection.execute("INSERT OR ROLLBACK INTO users (id) VALUES (NULL)")
+        assert not connection.in_transaction
+        with database.writing() as connection:
+            assert connection.remember(revision) == before
+    assert database.ask(revision) == read(database) == before
+
+
 def test_remember_sees_own_writes(database: Database) -> None:
     """What this process writes is answered from then on."""
     read(database)

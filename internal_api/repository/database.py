@@ -286,13 +286,16 @@ class Transaction:
         traceback: TracebackType | None,
     ) -> None:
         """Commit, or take everything back after an error."""
+        is_committed = False
         try:
             if error is None:
                 self._connection.execute("COMMIT")
+                is_committed = True
         finally:
-            # After an error, also one of COMMIT: of a full disk, say.
-            if self._connection.in_transaction:
+            if not is_committed:
                 self._connection.forget()
+            # On a full disk, say, SQLite has taken everything back itself.
+            if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self._database.release(self._connection, self._begin)
 
