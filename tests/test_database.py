@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Barrier
+from time import sleep
 
 import pytest
 
+from internal_api.repository import database as repository_database
 from internal_api.repository.database import (
+    LOOK_INTERVAL_S,
     MAX_ANSWERS,
     Connection,
     Database,
@@ -103,7 +107,7 @@ def test_writing_takes_everything_back(database: Database) -> None:
         set_revision(connection, "lost")
         assert connection.remember(revision) == "lost"
         raise LookupError
-    assert read(database) == before
+    assert database.ask(revision) == read(database) == before
 
 
 def test_nothing_stays_of_what_sqlite_takes_back(database: Database) -> None:
@@ -196,6 +200,141 @@ def test_ask_while_another_process_writes(tmp_path: Path) -> None:
 
     for number in range(3):
         assert ours.ask(interrupted) == "Unknown" + "." * number
+
+
+def test_no_write_is_overlooked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others see at once whatever this service writes, without asking SQLite."""
+    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+    backup = Database()
+    backup.create()
+    for value in ("one", "two"):
+        with theirs.writing() as connection:
+            set_revision(connection, value)
+        assert ours.ask(revision) == value
+    with backup.reading() as connection:
+        theirs.copy_from(connection)
+    assert ours.ask(revision) == "Unknown"
+
+
+def test_other_programs_are_noticed(tmp_path: Path) -> None:
+    """Who writes without this service is noticed soon."""
+    database = Database(tmp_path / "test.db")
+    database.create()
+    for value in ("one", "two"):
+        with closing(sqlite3.connect(tmp_path / "test.db")) as other, other:
+            other.execute(
+                "UPDATE application_settings SET gitlab_revision = ?", (value,)
+            )
+        sleep(2 * LOOK_INTERVAL_S)
+        assert database.ask(revision) == value
+
+
+def test_remembered_is_of_the_same_state(tmp_path: Path) -> None:
+    """In a transaction, what is remembered and what is read are of one state."""
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+    read(ours)
+    for value in ("one", "two"):
+        with ours.reading() as connection:
+            remembered = connection.remember(revision)
+            with theirs.writing() as other:
+                set_revision(other, value)
+            assert revision(connection) == remembered
+        assert read(ours) == value
+
+
+def test_nothing_is_remembered_for_newer_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a transaction saw is not the answer once others have written meanwhile."""
+    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+    for value in ("one", "two"):
+        with ours.reading() as connection:
+            before = revision(connection)
+            with theirs.writing() as other:
+                set_revision(other, value)
+            assert connection.remember(revision) == before
+        assert ours.ask(revision) == value
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_stamp_is_renewed_after_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Whoever asks while another commits knows of it as soon as that has ended."""
+    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+    renew = theirs.stamp.renew
+
+    def interrupted() -> None:
+        if when == "after":
+            renew()
+        ours.ask(revision)
+        if when == "before":
+            renew()
+
+    monkeypatch.setattr(theirs.stamp, "renew", interrupted)
+    for value in ("one", "two"):
+        with theirs.writing() as connection:
+            set_revision(connection, value)
+        assert ours.ask(revision) == value
+
+
+def test_stamp_is_read_before_sqlite_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written while SQLite is asked is not taken for known."""
+    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+    assert ours.ask(revision) == "Unknown"
+    look = Connection._look
+
+    def interrupted(connection: Connection) -> None:
+        look(connection)
+        with theirs.writing() as other:
+            set_revision(other, "new")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "_look", interrupted)
+        ours.stamp.renew()
+        assert ours.ask(revision) == "Unknown"
+    assert ours.ask(revision) == "new"
+
+
+def test_stamp_has_its_place_on_the_disk(tmp_path: Path) -> None:
+    """Its file is no hole: on a full disk a write to that would end the process."""
+    Database(tmp_path / "test.db")
+    assert (tmp_path / "test.db-stamp").stat().st_blocks > 0
+
+
+def test_symbolic_link(tmp_path: Path) -> None:
+    """A database has one stamp, whatever leads to it."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "test.db")
+    Database(tmp_path / "test.db").create()
+    linked = Database(tmp_path / "link.db")
+    assert linked.stamp.read() == Database(tmp_path / "test.db").stamp.read()
+    linked.stamp.renew()
+    assert linked.stamp.read() == Database(tmp_path / "test.db").stamp.read()
+
+
+def test_files_are_private(tmp_path: Path) -> None:
+    """Nobody else may read or change what lies beside the database."""
+    database = Database(tmp_path / "test.db")
+    database.create()
+    with database.writing() as connection:
+        set_revision(connection, "written")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(
+        ("test.db", "test.db-stamp", "test.db-wal", "test.db-shm"), 0o600
+    )
 
 
 def test_remember_is_bounded(database: Database) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, TypeVarTuple
 
+from internal_api.repository.stamp import Stamp
+
 SCHEMA_VERSION = 3
 # How long a writer waits for others, and how often it looks.
 BUSY_TIMEOUT_S = 60.0
@@ -25,6 +27,8 @@ SQLITE_TIMEOUT_S = {READ: BUSY_TIMEOUT_S, WRITE: 0.0}
 # The most that SQLite maps; it is address space, not memory.
 MMAP_BYTES = (1 << 31) - (1 << 16)
 MAX_ANSWERS = 256
+# Programs that leave no stamp, such as SQLite's own shell, are noticed within this.
+LOOK_INTERVAL_S = 0.01
 
 Answer = TypeVar("Answer")
 Arguments = TypeVarTuple("Arguments")
@@ -35,12 +39,21 @@ class SchemaError(Exception):
 
 
 class Connection(sqlite3.Connection):
-    """A connection that keeps answers until the database changes."""
+    """A connection that keeps answers until the database changes.
+
+    Attributes:
+        stamp: Is renewed whenever this service has written.
+    """
+
+    stamp: Stamp
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._answers: dict[tuple[Any, ...], Any] = {}
         self._state: tuple[int, int] | None = None
+        # The stamp before SQLite was last asked, and when it will be again.
+        self._seen: bytes | None = None
+        self._next_look = 0.0
 
     def remember(
         self,
@@ -63,6 +76,20 @@ class Connection(sqlite3.Connection):
     ) -> tuple[Answer] | None:
         """What was answered before, if it was and nothing was written since.
 
+        In a transaction all is of the state that it sees, whatever was written.
+        """
+        if self.in_transaction:
+            self._look()
+        else:
+            now, stamp = time.monotonic(), self.stamp.read()
+            if stamp != self._seen or now >= self._next_look:
+                self._look()
+                self._seen, self._next_look = stamp, now + LOOK_INTERVAL_S
+        return self._answers.get((question, arguments))
+
+    def _look(self) -> None:
+        """Forget the answers if something was written since the last time.
+
         SQLite itself tells whether: `data_version` counts what other connections
         commit, `total_changes` what this one writes.
         """
@@ -71,7 +98,6 @@ class Connection(sqlite3.Connection):
         if state != self._state:
             self._answers.clear()
             self._state = state
-        return self._answers.get((question, arguments))
 
     def learn(
         self,
@@ -87,7 +113,7 @@ class Connection(sqlite3.Connection):
 
     def forget(self) -> None:
         """Ask anew: what was written has been taken back."""
-        self._state = None
+        self._state = self._seen = None
 
 
 class Database:
@@ -102,6 +128,12 @@ class Database:
         path: The database file; None keeps the database in memory.
         image: For a database in memory: its content, as `image()` gives it.
         sleep: Lets others go on while a writer waits; takes seconds.
+
+    Attributes:
+        stamp: Is renewed whenever this service has written.
+
+    Raises:
+        OSError: A file beside that of the database cannot be made or opened.
     """
 
     def __init__(
@@ -112,6 +144,7 @@ class Database:
     ) -> None:
         self.path = path
         self.sleep = sleep
+        self.stamp = Stamp(path)
         self._idle: dict[str, list[Connection]] = {READ: [], WRITE: []}
         self._turn = threading.Lock() if path is None else None
         if path is None:
@@ -202,6 +235,7 @@ class Database:
         path = os.fspath(self.path or "")
         with closing(self._open(path, BUSY_TIMEOUT_S)) as connection:
             source.backup(connection, sleep=BUSY_INTERVAL_S)
+        self.stamp.renew()
 
     def close(self) -> None:
         """Close the idle connections; a process does so before it forks."""
@@ -243,6 +277,7 @@ class Database:
             cached_statements=512,
             factory=Connection,
         )
+        connection.stamp = self.stamp
         if self.path is not None:
             connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -291,6 +326,8 @@ class Transaction:
             if error is None:
                 self._connection.execute("COMMIT")
                 is_committed = True
+                if self._begin is WRITE:
+                    self._database.stamp.renew()
         finally:
             if not is_committed:
                 self._connection.forget()
