@@ -95,15 +95,24 @@ class GitCommand(NamedTuple):
 
 
 def ask(
-    database: Database, params: Mapping[str, Any], command: GitCommand
+    database: Database,
+    params: Mapping[str, Any],
+    command: GitCommand,
+    known: Access | None = None,
 ) -> tuple[Access, Attempt]:
     """All that is known about a command of the actor on the repository of `params`.
+
+    Args:
+        database: Is asked.
+        params: Of the request.
+        command: What is to run.
+        known: What was asked just before, unless it is a push.
 
     Raises:
         InvalidParameter: `gl_repository` or `project` is malformed.
     """
     if command.action != PUSH:
-        return _attempt(git_access.ask(database, params), command, None)
+        return _attempt(known or git_access.ask(database, params), command, None)
     with database.reading() as connection:
         return gather(connection, params, command)
 
@@ -125,7 +134,7 @@ def gather(
 def _attempt(
     access: Access, command: GitCommand, refs: Refs | None
 ) -> tuple[Access, Attempt]:
-    settings, actor, target = access
+    settings, actor, target, _pulls = access
     attempt = Attempt(
         actor,
         command.action,

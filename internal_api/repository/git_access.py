@@ -56,11 +56,16 @@ class Target(NamedTuple):
 
 
 class Access(NamedTuple):
-    """The instance, the one who asks and what is asked for."""
+    """The instance, the one who asks and what is asked for.
+
+    Attributes:
+        pulls: What they were answered, as `repeated_pulls` keeps it.
+    """
 
     settings: Settings
     actor: Actor
     target: Target
+    pulls: dict[object, Any]
 
 
 # Which column names the actor, and its value.
@@ -259,7 +264,7 @@ def _find(
         row, target = _by_path(connection, actor, paths.normalize(path))
     else:
         row, target = _select(connection, actor, "id", None), Target(None)
-    return Access(row.settings, row.actor, target)
+    return Access(row.settings, row.actor, target, {})
 
 
 def _by_identifier(

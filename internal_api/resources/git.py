@@ -11,7 +11,7 @@ from typing import Any
 
 import falcon
 
-from internal_api import git_commands
+from internal_api import git_commands, repeated_pulls
 from internal_api.access.keys import console_messages
 from internal_api.access.values import Container, Decision
 from internal_api.auth import Scheme
@@ -83,8 +83,14 @@ class Allowed:
         """
         params, now = req.context.params, self._now()
         _require_repository(params)
+        known = None
+        if params.get("action") != PUSH:
+            known = git_access.ask(self._database, params)
+            if body := repeated_pulls.find(known, params, self._follow, now):
+                resp.data = body
+                return
         command = GitCommand.from_params(params, now)
-        access, decision = _check(self._database, self._run, params, command)
+        access, decision = _check(self._database, self._run, params, command, known)
         effects = git_commands.effects(access, decision, command, now)
         if any(effects):
             access, decision = self._leave(req, access, decision, command, effects)
@@ -95,6 +101,9 @@ class Allowed:
             raise BadRequest(command.problem)
         else:
             write_json(resp, 200, self._payload(access, container, command))
+            if resp.data and not any(effects):
+                answer = repeated_pulls.Answer(resp.data, now.date())
+                repeated_pulls.keep(access, command, self._follow, answer)
 
     def _leave(
         self,
@@ -132,7 +141,7 @@ class Allowed:
         self, access: Access, container: Container, command: GitCommand
     ) -> dict[str, Any]:
         """The answer of a command that may run; GitLab drops null members of it."""
-        settings, (key, user), _target = access
+        settings, (key, user), _target, _pulls = access
         gl_repository = git_commands.gl_repository(container)
         gl_project_path = git_commands.full_path(container)
         quarantine, project = command.quarantine, container.project
@@ -347,9 +356,13 @@ def _require_repository(params: Mapping[str, Any]) -> None:
 
 
 def _check(
-    database: Database, run: Run, params: Mapping[str, Any], command: GitCommand
+    database: Database,
+    run: Run,
+    params: Mapping[str, Any],
+    command: GitCommand,
+    known: Access | None = None,
 ) -> tuple[Access, Decision]:
-    access, attempt = git_commands.ask(database, params, command)
+    access, attempt = git_commands.ask(database, params, command, known)
     # Git may take its time: no transaction waits for it.
     return access, git_commands.decide(access, attempt, command, run)
 

@@ -201,7 +201,7 @@ def _find_project(connection: Connection, project_id: object) -> _FoundProject:
     else:
         raise NotFound().because("id is neither a number nor a full path")
     try:
-        current, _actor, target = git_access.find(connection, named)
+        current, _actor, target, _pulls = git_access.find(connection, named)
     except ValueError as error:
         raise NotFound().because(str(error)) from error
     container = target.container
