@@ -68,8 +68,7 @@ class AgentToken:
         secret = _agent_token(req)
         if not secret:
             raise Unauthorized().because("no agent token")
-        with self._database.reading() as connection:
-            token = agents.find_token(connection, secret)
+        token = agents.find_token(self._database, secret)
         if token is None:
             raise Unauthorized().because("no agent has this token, or it was revoked")
         now = self._now()

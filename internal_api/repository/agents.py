@@ -14,7 +14,7 @@ import msgspec
 
 from internal_api.dates import iso_time
 from internal_api.repository.authorizations import namespace_level, project_level
-from internal_api.repository.database import Connection
+from internal_api.repository.database import Connection, Database
 from internal_api.repository.users import digest
 
 # GitLab draws 40 to 55 minutes by lot: here the same call always writes.
@@ -47,9 +47,9 @@ _TOKEN = f"""SELECT t.token_digest, t.last_used_at, {_AGENT}
     WHERE t.token_digest = ? AND NOT t.revoked"""  # noqa: S608
 
 
-def find_token(connection: Connection, secret: str) -> Token | None:
+def find_token(database: Database, secret: str) -> Token | None:
     """The token that is this secret; None when there is none, or it was revoked."""
-    return connection.remember(_find_token, digest(secret))
+    return database.ask(_find_token, digest(secret))
 
 
 def _find_token(connection: Connection, token_digest: str) -> Token | None:

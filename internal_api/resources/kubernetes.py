@@ -31,7 +31,7 @@ from internal_api.params import (
 )
 from internal_api.repository import git_access, usage
 from internal_api.repository.agents import Agent
-from internal_api.repository.database import Connection
+from internal_api.repository.database import Database
 from internal_api.repository.settings import Settings
 from internal_api.resources.service import Service
 
@@ -129,8 +129,7 @@ class AgentInfo:
             NotFound: The project was deleted.
         """
         agent: Agent = req.context.agent
-        with self._database.reading() as connection:
-            found = _find_project(connection, agent.project_id)
+        found = _find_project(self._database, agent.project_id)
         body = {"agent_id": agent.id, "agent_name": agent.name}
         write_json(resp, 200, body | _repository(found))
 
@@ -150,8 +149,7 @@ class _ReadableProject:
             NotFound: There is none, or neither everybody nor the agent may.
         """
         agent: Agent = req.context.agent
-        with self._database.reading() as connection:
-            found = _find_project(connection, req.context.params.get("id"))
+        found = _find_project(self._database, req.context.params.get("id"))
         is_own = found.project.id == agent.project_id
         if not is_own and not policies.may_download_code(None, found.project, 0):
             why = f"'{found.project.full_path}' is neither public nor the agent's own"
@@ -184,7 +182,7 @@ class VerifyProjectAccess(_ReadableProject):
         resp.status = 204
 
 
-def _find_project(connection: Connection, project_id: object) -> _FoundProject:
+def _find_project(database: Database, project_id: object) -> _FoundProject:
     """The project that is not deleted, by id or by a full path, a former one too.
 
     Raises:
@@ -201,13 +199,13 @@ def _find_project(connection: Connection, project_id: object) -> _FoundProject:
     else:
         raise NotFound().because("id is neither a number nor a full path")
     try:
-        current, _actor, target, _pulls = git_access.find(connection, named)
+        access = git_access.ask(database, named)
     except ValueError as error:
         raise NotFound().because(str(error)) from error
-    container = target.container
+    container = access.target.container
     if not (container and container.type == "project" and container.project):
         raise NotFound().because("there is no such project")
-    return _FoundProject(container, container.project, current)
+    return _FoundProject(container, container.project, access.settings)
 
 
 def _repository(found: _FoundProject) -> dict[str, Any]:
