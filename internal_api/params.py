@@ -329,12 +329,13 @@ class Param:
 
     def check(self, scope: _Scope) -> str | None:
         """Coerce the value in its place; give the first rule it breaks."""
-        fault = self._fault(scope.members)
+        if self.name in scope.members:
+            fault = self._fault(scope.members)
+        else:
+            fault = "is missing" if self.required else None
         return fault and f"{scope.name_of(self.name)} {fault}"
 
     def _fault(self, members: dict[str, Any]) -> str | None:
-        if self.name not in members:
-            return "is missing" if self.required else None
         try:
             value = members[self.name] = self.type(members[self.name])
         except ValueError:
@@ -370,8 +371,11 @@ class MutuallyExclusive(NamedTuple):
 
     def check(self, scope: _Scope) -> str | None:
         """Give the error when more than one is there; null is not."""
-        names = [name for name in self.names if scope.members.get(name) is not None]
-        names = [scope.name_of(name) for name in names]
+        names = [
+            scope.name_of(name)
+            for name in self.names
+            if scope.members.get(name) is not None
+        ]
         return f"{', '.join(names)} are mutually exclusive" if len(names) > 1 else None
 
 
@@ -421,7 +425,9 @@ def validate(rules: Sequence[Rule], sent: Mapping[str, object]) -> dict[str, Any
 def _errors(rules: Sequence[Rule], scopes: Sequence[_Scope]) -> Iterator[str]:
     """Check rule after rule, each in every element of a list, as Grape does."""
     for rule in rules:
-        yield from filter(None, map(rule.check, scopes))
+        for scope in scopes:
+            if error := rule.check(scope):
+                yield error
         if isinstance(rule, Param) and rule.members:
             inner = [
                 inner
