@@ -11,7 +11,6 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -306,11 +305,10 @@ def blank(value: object) -> bool:
 # builds on, the `lib/dry/types/coercions/params.rb` of dry-types.
 
 
-@dataclass(frozen=True, slots=True)
 class Param:
     """One parameter of a route, as Grape's `requires` and `optional` declare it.
 
-    Attributes:
+    Args:
         name: Its name.
         type: Coerces the value; a ValueError means `is invalid`.
         members: The rules for the members of an object or of each in a list.
@@ -319,13 +317,24 @@ class Param:
         values: The only values that are taken; empty: all.
     """
 
-    name: str
-    type: Type
-    members: Sequence[Rule] = ()
-    _: KW_ONLY
-    required: bool
-    allow_blank: bool = True
-    values: Sequence[object] = ()
+    __slots__ = ("_allow_blank", "_type", "_values", "members", "name", "required")
+
+    def __init__(  # noqa: PLR0913 - each is named where it is declared
+        self,
+        name: str,
+        type: Type,  # noqa: A002 - Grape's
+        members: Sequence[Rule] = (),
+        *,
+        required: bool,
+        allow_blank: bool = True,
+        values: Sequence[object] = (),
+    ) -> None:
+        self.name = name
+        self._type = type
+        self.members = members
+        self.required = required
+        self._allow_blank = allow_blank
+        self._values = values
 
     def check(self, scope: _Scope) -> str | None:
         """Coerce the value in its place; give the first rule it breaks."""
@@ -337,13 +346,13 @@ class Param:
 
     def _fault(self, members: dict[str, Any]) -> str | None:
         try:
-            value = members[self.name] = self.type(members[self.name])
+            value = members[self.name] = self._type(members[self.name])
         except ValueError:
             members[self.name] = _INVALID
             return "is invalid"
-        if not self.allow_blank and value is not False and blank(value):
+        if not self._allow_blank and value is not False and blank(value):
             return "is empty"
-        taken = not self.values or value in self.values
+        taken = not self._values or value in self._values
         if not taken and (self.required or value is not None):
             return "does not have a valid value"
         return None
@@ -355,12 +364,12 @@ class Param:
             elements = [dict(item) if isinstance(item, dict) else {} for item in value]
             scope.members[self.name] = elements
             for index, element in enumerate(elements):
-                inner = name if self.type is json_array else f"{name}[{index}]"
+                inner = name if self._type is json_array else f"{name}[{index}]"
                 yield _Scope(inner, element)
         elif isinstance(value, dict):
             element = scope.members[self.name] = dict(value)
             yield _Scope(name, element)
-        elif value is None and self.type is mapping:
+        elif value is None and self._type is mapping:
             yield _Scope(name, {})
 
 

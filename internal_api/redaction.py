@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,8 +20,7 @@ _NAME = re.compile(r"[\w.-]*")
 _JSON_START = re.compile(r'[\s\ufeff]*[{["]')
 
 
-@dataclass(frozen=True, slots=True)
-class Redaction:
+class Redaction(NamedTuple):
     """How secrets are hidden.
 
     Attributes:

@@ -11,8 +11,8 @@ import contextlib
 import os
 import secrets
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from internal_api.config import Config, ConfigError
 
@@ -24,8 +24,7 @@ class SecretError(ConfigError):
     """A secret file that cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(NamedTuple):
     """The content of the secret files.
 
     Attributes:
@@ -33,8 +32,12 @@ class Secrets:
         kas: Of kas: the 32 bytes that the file holds as Base64.
     """
 
-    shell: bytes = field(repr=False)
-    kas: bytes = field(repr=False)
+    shell: bytes
+    kas: bytes
+
+    def __repr__(self) -> str:
+        """Without the secrets."""
+        return "Secrets()"
 
 
 def read(config: Config) -> Secrets:
