@@ -50,7 +50,10 @@ def main() -> None:
         "--seconds", type=_positive, default=4.0, help="for each side of a ratio"
     )
     parser.add_argument(
-        "--requests", type=number(int, 1), default=50_000, help="that memory grows over"
+        "--requests",
+        type=number(int, 1),
+        default=100_000,
+        help="that memory grows over",
     )
     options = parser.parse_args()
     measure(options.rows, options.seconds, options.requests)

@@ -59,16 +59,22 @@ def start(run: Run) -> Iterator[Figure]:
 def size(run: Run) -> Iterator[Figure]:
     """Row 8: memory at the start, and how it grows."""
     world = World(run.folder / "size")
-    request = world.pulls(1)[0].request()
+    allowed = world.pulls(1)[0].request()
     for workers in (2, 1):
-        figures = in_turn(
-            partial(_pss_kib, service(world.data, "--workers", workers), request),
-            partial(_pss_kib, gunicorn("sync", workers), EMPTY_ROUTE),
-            SIZE_ROUNDS,
-        )
-        what = f"memory, --workers {workers} against gunicorn sync -w {workers}, empty"
-        note = f"{figures.medians(MEBIBYTES)} MiB"
-        yield at_most(8, what, figures.ratio, 1.15, note)
+        command = service(world.data, "--workers", workers)
+        sync = gunicorn("sync", workers)
+        for when, request, goal in (
+            ("at the start", READINESS, 1.15),
+            ("after an /allowed", allowed, None),
+        ):
+            figures = in_turn(
+                partial(_pss_kib, command, request),
+                partial(_pss_kib, sync, EMPTY_ROUTE),
+                SIZE_ROUNDS,
+            )
+            against = f"--workers {workers} against gunicorn sync -w {workers}, empty"
+            note = f"{figures.medians(MEBIBYTES)} MiB"
+            yield at_most(8, f"memory {when}, {against}", figures.ratio, goal, note)
     yield _growth(run, world)
 
 
