@@ -306,7 +306,7 @@ CREATE TABLE rate_limits (
     scope TEXT NOT NULL,
     minute INTEGER NOT NULL,                                -- Unix time / 60
     count INTEGER NOT NULL,
-    PRIMARY KEY (scope, minute)
+    PRIMARY KEY (minute, scope)
 ) WITHOUT ROWID;
 
 -- ---------------------------------------------------------------- kas

@@ -58,6 +58,9 @@ def test_requests_search(make_api: MakeApi) -> None:
         api.get("discover", actor)
         for repository, command in product(REPOSITORIES, COMMANDS):
             api.post_json("allowed", actor | repository | command)
+    with api.database.writing() as connection:
+        connection.execute("UPDATE application_settings SET rate_limit_per_minute = 9")
+    api.post_json("allowed", ACTORS[1] | REPOSITORIES[0] | COMMANDS[0])
     connection.set_trace_callback(None)
     asked = [statement for statement in statements if PLANNED.match(statement)]
     assert len(asked) > 100
