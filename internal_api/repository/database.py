@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, TypeVarTuple
 
 from internal_api.repository.stamp import Stamp
 
+SCHEMA = Path(__file__).parent.with_name("schema.sql")
 SCHEMA_VERSION = 3
 # How long a writer waits for others, and how often it looks.
 BUSY_TIMEOUT_S = 60.0
@@ -207,7 +207,8 @@ class Database:
         """Read something.
 
         Raises:
-            sqlite3.Error: The database is not there, or no longer one.
+            OSError: The database cannot be opened.
+            sqlite3.Error: It is not there, or no longer one.
         """
         with self.reading() as connection:
             connection.execute("SELECT * FROM application_settings").fetchone()
@@ -341,7 +342,7 @@ class Transaction:
 def _create(connection: sqlite3.Connection) -> int:
     """Create the tables, unless they are there; the version of what there is."""
     if _version(connection) == 0:
-        schema = files("internal_api").joinpath("schema.sql").read_text("utf-8")
+        schema = SCHEMA.read_text("utf-8")
         version = f"PRAGMA user_version = {SCHEMA_VERSION}"
         try:
             connection.executescript(f"BEGIN IMMEDIATE; {schema}; {version}; COMMIT")

@@ -78,7 +78,7 @@ class Readiness:
         """Answer 200, or 503 when the database does not."""
         try:
             self._database.check()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             logger.error("database: %s", error)  # noqa: TRY400 - no traceback
             write_json(resp, 503, {"status": "failed"})
         else:

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from processes import PRE_RECEIVE, Serve, Server, header
+from processes import PRE_RECEIVE, Serve, Server, control, header
 
 CLIENTS = 32
 READINESS = "/-/readiness"
+ALLOWED = "/api/v4/internal/allowed"
 POST_RECEIVE = "/api/v4/internal/post_receive"
 REPOSITORY = {"gl_repository": "project-7"}
 INCREASED = {"reference_counter_increased": True}
@@ -72,6 +73,23 @@ def test_no_message_is_shown_twice(serve: Serve, tmp_path: Path) -> None:
         )
         shown = [text for answer in answers for text in answer["messages"]]
     assert shown == [{"message": "once", "type": "basic"}]
+
+
+def test_what_was_answered_is_known_everywhere(serve: Serve, tmp_path: Path) -> None:
+    """No worker of any server answers from memory what another has changed."""
+    seed, user = tmp_path / "seed.json", {"id": 1, "username": "root"}
+    project = {"id": 7, "full_path": "root/public", "visibility": "public"}
+    seed.write_text(json.dumps({"users": [user], "projects": [project]}))
+    writer, reader = serve("--seed", seed), serve("--workers", "2")
+    credentials = header(writer.data)
+    pull = {"gl_repository": "project-7", "action": "git-upload-pack", "user_id": 1}
+    for number in range(50):
+        state, status = (("blocked", 401), ("active", 200))[number % 2]
+        world = {"users": [{**user, "state": state}]}
+        assert control(writer, "POST", "seed", world)[0] == 200
+        # So many that both workers are asked.
+        for server in (reader, reader, writer, reader):
+            assert server.call("POST", ALLOWED, pull, credentials) == status
 
 
 def test_a_writer_that_waits_stalls_nobody(serve: Serve) -> None:
