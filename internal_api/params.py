@@ -340,8 +340,10 @@ class Param:
         """Coerce the value in its place; give the first rule it breaks."""
         if self.name in scope.members:
             fault = self._fault(scope.members)
+        elif self.required:
+            fault = "is missing"
         else:
-            fault = "is missing" if self.required else None
+            return None
         return fault and f"{scope.name_of(self.name)} {fault}"
 
     def _fault(self, members: dict[str, Any]) -> str | None:
@@ -359,7 +361,7 @@ class Param:
 
     def inner_scopes(self, scope: _Scope) -> Iterator[_Scope]:
         """Give the objects that hold the members, copied from what was sent."""
-        name, value = scope.name_of(self.name), scope.members.get(self.name, _INVALID)
+        name, value = scope.name_of(self.name), scope.members[self.name]
         if isinstance(value, list):
             elements = [dict(item) if isinstance(item, dict) else {} for item in value]
             scope.members[self.name] = elements
@@ -424,27 +426,33 @@ def validate(rules: Sequence[Rule], sent: Mapping[str, object]) -> dict[str, Any
     Source: Grape's `lib/grape/validations/`.
     """
     members = dict(sent)
-    errors = list(_errors(rules, [_Scope("", members)]))
-    if errors:
+    if errors := _errors(rules, [_Scope("", members)]):
         raise ParameterError(", ".join(dict.fromkeys(errors)))
-    names = (rule.name for rule in rules if isinstance(rule, Param))
-    return {name: members[name] for name in names if name in members}
+    return {
+        rule.name: members[rule.name]
+        for rule in rules
+        if isinstance(rule, Param) and rule.name in members
+    }
 
 
-def _errors(rules: Sequence[Rule], scopes: Sequence[_Scope]) -> Iterator[str]:
+def _errors(rules: Sequence[Rule], scopes: Sequence[_Scope]) -> list[str]:
     """Check rule after rule, each in every element of a list, as Grape does."""
+    errors: list[str] = []
     for rule in rules:
         for scope in scopes:
             if error := rule.check(scope):
-                yield error
+                errors.append(error)  # noqa: PERF401 - most often there is none
         if isinstance(rule, Param) and rule.members:
             inner = [
                 inner
                 for scope in scopes
+                if rule.name in scope.members
                 for inner in rule.inner_scopes(scope)
                 if inner.members or rule.required
             ]
-            yield from _errors(rule.members, inner)
+            if inner:
+                errors += _errors(rule.members, inner)
+    return errors
 
 
 def untyped(value: object) -> object:
