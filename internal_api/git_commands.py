@@ -134,7 +134,7 @@ def gather(
 def _attempt(
     access: Access, command: GitCommand, refs: Refs | None
 ) -> tuple[Access, Attempt]:
-    settings, actor, target, _pulls = access
+    settings, actor, target, _answers = access
     attempt = Attempt(
         actor,
         command.action,

@@ -35,7 +35,7 @@ def find(
 ) -> bytes | None:
     """What the same pull was answered, if that still holds."""
     kind = to_text(params.get("action")), to_text(params.get("protocol"))
-    known: Answer | None = access.pulls.get((follow, kind))
+    known: Answer | None = access.answers.get((follow, kind))
     if known is None or known.day != now.date() or params.get("env"):
         return None
     return None if use_is_stale(access.actor.key, now) else known.body
@@ -55,4 +55,4 @@ def keep(access: Access, command: GitCommand, follow: str, answer: Answer) -> No
     expires = key is not None and key.expires_at is not None
     is_simple = kind in _KINDS and command.quarantine == NO_QUARANTINE
     if is_simple and not (asks_git or expires):
-        access.pulls[follow, kind] = answer
+        access.answers[follow, kind] = answer

@@ -59,13 +59,13 @@ class Access(NamedTuple):
     """The instance, the one who asks and what is asked for.
 
     Attributes:
-        pulls: What they were answered, as `repeated_pulls` keeps it.
+        answers: What was answered from it, by all else that the answer depends on.
     """
 
     settings: Settings
     actor: Actor
     target: Target
-    pulls: dict[object, Any]
+    answers: dict[object, Any]
 
 
 # Which column names the actor, and its value.

@@ -141,7 +141,7 @@ class Allowed:
         self, access: Access, container: Container, command: GitCommand
     ) -> dict[str, Any]:
         """The answer of a command that may run; GitLab drops null members of it."""
-        settings, (key, user), _target, _pulls = access
+        settings, (key, user), _target, _answers = access
         gl_repository = git_commands.gl_repository(container)
         gl_project_path = git_commands.full_path(container)
         quarantine, project = command.quarantine, container.project

@@ -32,7 +32,7 @@ from internal_api.params import (
 from internal_api.repository import git_access, usage
 from internal_api.repository.agents import Agent
 from internal_api.repository.database import Database
-from internal_api.repository.settings import Settings
+from internal_api.repository.git_access import Access
 from internal_api.resources.service import Service
 
 _PROJECT_ID = re.compile(r"-?\d+", re.ASCII)
@@ -104,11 +104,11 @@ EVENTS_PARAMS = (
 
 
 class _FoundProject(NamedTuple):
-    """A project with its repository, and the settings of the instance."""
+    """A project with its repository, and what it was found with."""
 
     container: Container
     project: Project
-    settings: Settings
+    access: Access
 
 
 class AgentInfo:
@@ -130,8 +130,13 @@ class AgentInfo:
         """
         agent: Agent = req.context.agent
         found = _find_project(self._database, agent.project_id)
+        answers, whose = found.access.answers, (AgentInfo, agent.id, agent.name)
+        if whose in answers:
+            resp.data = answers[whose]
+            return
         body = {"agent_id": agent.id, "agent_name": agent.name}
         write_json(resp, 200, body | _repository(found))
+        answers[whose] = resp.data
 
 
 class _ReadableProject:
@@ -205,11 +210,11 @@ def _find_project(database: Database, project_id: object) -> _FoundProject:
     container = access.target.container
     if not (container and container.type == "project" and container.project):
         raise NotFound().because("there is no such project")
-    return _FoundProject(container, container.project, access.settings)
+    return _FoundProject(container, container.project, access)
 
 
 def _repository(found: _FoundProject) -> dict[str, Any]:
-    container, project, current = found
+    container, project, (current, *_) = found
     return {
         "project_id": project.id,
         "gitaly_info": {

@@ -80,3 +80,15 @@ def test_agent_info_tells_what_changed(demo: Api) -> None:
         connection.execute("UPDATE cluster_agents SET name = 'renamed'")
     body = demo.get(PATHS[0], headers=headers).json
     assert (body["default_branch"], body["agent_name"]) == ("new", "renamed")
+
+
+def test_agents_of_one_project_are_told_apart(make_api: MakeApi) -> None:
+    """Each is answered its own name, however often both ask."""
+    agents = [
+        {"name": name, "project": "top/config", "tokens": [{"token": f"of-{name}"}]}
+        for name in ("first", "second")
+    ]
+    api = make_api(WORLD | {"agents": agents})
+    for name in ("first", "second") * 2:
+        answer = api.get(PATHS[0], headers=api.kas_headers(f"of-{name}"))
+        assert answer.json["agent_name"] == name

@@ -186,4 +186,4 @@ def test_memory_is_bounded(make_api: MakeApi) -> None:
     for number in range(50):
         api.post_json("allowed", OFTEN | {"protocol": f"protocol-{number}"})
         api.post_json("allowed", OFTEN | {"protocol": "ssh"})
-    assert len(git_access.ask(api.database, OFTEN).pulls) == 1
+    assert len(git_access.ask(api.database, OFTEN).answers) == 1
