@@ -30,6 +30,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     return database
 
 
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Database, Database]:
+    """Two on one file, which ask SQLite only where the stamp has changed."""
+    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
+    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
+    ours.create()
+    return ours, theirs
+
+
 def revision(connection: Connection) -> str:
     """A text that is there to be read."""
     select = "SELECT gitlab_revision FROM application_settings"
@@ -202,13 +211,9 @@ def test_ask_while_another_process_writes(tmp_path: Path) -> None:
         assert ours.ask(interrupted) == "Unknown" + "." * number
 
 
-def test_no_write_is_overlooked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_write_is_overlooked(pair: tuple[Database, Database]) -> None:
     """Others see at once whatever this service writes, without asking SQLite."""
-    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
-    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
-    ours.create()
+    ours, theirs = pair
     backup = Database()
     backup.create()
     for value in ("one", "two"):
@@ -248,12 +253,10 @@ def test_remembered_is_of_the_same_state(tmp_path: Path) -> None:
 
 
 def test_nothing_is_remembered_for_newer_than_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pair: tuple[Database, Database],
 ) -> None:
     """What a transaction saw is not the answer once others have written meanwhile."""
-    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
-    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
-    ours.create()
+    ours, theirs = pair
     for value in ("one", "two"):
         with ours.reading() as connection:
             before = revision(connection)
@@ -265,12 +268,10 @@ def test_nothing_is_remembered_for_newer_than_it_is(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_stamp_is_renewed_after_the_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+    pair: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Whoever asks while another commits knows of it as soon as that has ended."""
-    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
-    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
-    ours.create()
+    ours, theirs = pair
     renew = theirs.stamp.renew
 
     def interrupted() -> None:
@@ -288,12 +289,10 @@ def test_stamp_is_renewed_after_the_commit(
 
 
 def test_stamp_is_read_before_sqlite_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pair: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is written while SQLite is asked is not taken for known."""
-    monkeypatch.setattr(repository_database, "LOOK_INTERVAL_S", math.inf)
-    ours, theirs = Database(tmp_path / "test.db"), Database(tmp_path / "test.db")
-    ours.create()
+    ours, theirs = pair
     assert ours.ask(revision) == "Unknown"
     look = Connection._look
 
