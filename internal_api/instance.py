@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 
 from internal_api.config import Config, ConfigError
 from internal_api.repository.database import Database, SchemaError
-from internal_api.repository.snapshots import SEEDED, Snapshots
 
 
 class InstanceError(ConfigError):
@@ -44,8 +43,9 @@ def load_seeds(config: Config, database: Database, names: Sequence[str]) -> str:
     Raises:
         InstanceError: One cannot be read, or contradicts what is there.
     """
-    # YAML and the checks of a seed are not needed to serve what is there.
+    # Neither YAML nor the checks of a seed are needed to serve what is there.
     from internal_api import seeds  # noqa: PLC0415
+    from internal_api.repository.snapshots import SEEDED, Snapshots  # noqa: PLC0415
 
     try:
         summary = seeds.load(database, [seeds.read(name) for name in names])

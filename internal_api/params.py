@@ -19,8 +19,6 @@ import msgspec
 from falcon import HTTPBadRequest
 from falcon.media import MultipartFormHandler
 
-from internal_api import dates
-
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 # What most of GitLab's integer columns hold.
@@ -496,7 +494,9 @@ def date(value: object) -> dt.date | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return dates.parse_date(value)
+        from internal_api.dates import parse_date  # noqa: PLC0415 - few send any
+
+        return parse_date(value)
     raise ValueError
 
 

@@ -27,9 +27,10 @@ from internal_api.secret_files import Secrets, read_or_create
 from internal_api.standin.clock import Change, ClockError
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, Rule
-from internal_api.standin.journal import Filter, describe, redact
+from internal_api.standin.journal import Filter
 from internal_api.standin.live import line
 from internal_api.standin.mount import Wsgi
+from internal_api.standin.shown import describe, redact
 from internal_api.thread_server import serving as serving_thread
 from internal_api.tls import ForClients
 

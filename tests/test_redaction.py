@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from internal_api.params import parse_query
 from internal_api.redaction import Redaction
 from internal_api.ruby_inspect import filter_parameters
-from internal_api.standin.journal import redact
+from internal_api.standin.shown import redact
 
 HUSH = "hush"
 SECRETS = [

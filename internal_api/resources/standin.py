@@ -23,7 +23,8 @@ from internal_api.repository.snapshots import SEEDED, Snapshots
 from internal_api.standin.clock import Change
 from internal_api.standin.control import Control
 from internal_api.standin.faults import decode
-from internal_api.standin.journal import MOST_ENTRIES, Filter, describe
+from internal_api.standin.journal import MOST_ENTRIES, Filter
+from internal_api.standin.shown import describe
 
 # How often a waiting request looks at the journal, and for how long at most.
 WAIT_INTERVAL_S = 0.002

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from internal_api.dates import iso_time
-from internal_api.redaction import SENSITIVE_NAMES, Redaction
 from internal_api.standin.matching import have
 from internal_api.standin.shared_memory import SharedMemory
 
 MOST_ENTRIES = 1000
 # What an entry may take; only what is written takes memory.
 ENTRY_BYTES = (1 << 14) + 192
-REDACTED = "[REDACTED]"
 
 _HEADER = struct.Struct("<QQ")
 _LENGTH = struct.Struct("<QI")
 _ENTRIES_START = 4096
-_to_json = msgspec.json.Encoder().encode
-_LARGEST_ENTRY = ENTRY_BYTES - _LENGTH.size
-# How many characters of each text stay, if the whole does not fit: the last does.
-_CUTS = (8192, 400)
-redact = Redaction(
-    re.compile(SENSITIVE_NAMES, re.IGNORECASE), REDACTED, hides_blank=False
-)
-
-_ASKED_FOR = {"key_id": "key ", "user_id": "user ", "username": "", "identifier": ""}
+to_json = msgspec.json.Encoder().encode
+LARGEST_ENTRY = ENTRY_BYTES - _LENGTH.size
 
 
 class Entry(NamedTuple):
@@ -108,12 +96,15 @@ class Journal:
             entry: The attributes of an `Entry`, in their order.
         """
         try:
-            text = _to_json(entry)
+            text = to_json(entry)
         except (ValueError, TypeError, RecursionError):
             # What JSON cannot hold: half of a character, say.
-            text = _shortened(entry)
-        if len(text) > _LARGEST_ENTRY:
-            text = _shortened(entry)
+            text = b""
+        if not 0 < len(text) <= LARGEST_ENTRY:
+            # Hardly any needs what cuts it, and nobody has asked for one yet.
+            from internal_api.standin.shown import shortened  # noqa: PLC0415
+
+            text = shortened(entry)
         with self._memory as view:
             last, cleared = _HEADER.unpack_from(view)
             last += 1
@@ -160,55 +151,5 @@ class Journal:
         return texts
 
 
-def describe(number: int, entry: Entry) -> dict[str, Any]:
-    """An entry as people may see it: without secrets."""
-    time, parameters = datetime.fromtimestamp(entry.time, UTC), entry.parameters
-    # What was cut to a text had its secrets taken out before.
-    if not isinstance(parameters, str):
-        parameters = redact(parameters)
-    attributes = entry._asdict()
-    return {
-        "id": number,
-        "milliseconds": round(attributes.pop("seconds") * 1000, 3),
-        **attributes,
-        "time": iso_time(time),
-        "identity": entry.identity or _asked_for(parameters),
-        "parameters": parameters,
-        "answer": redact(entry.answer),
-    }
-
-
-def _asked_for(parameters: Any) -> str | None:
-    """Whom a trusted client, such as GitLab Shell, asks for."""
-    if isinstance(parameters, dict):
-        for name, words in _ASKED_FOR.items():
-            if (value := parameters.get(name)) is not None:
-                return f"{words}{value}"
-    return None
-
-
 def _start(number: int) -> int:
     return _ENTRIES_START + number % MOST_ENTRIES * ENTRY_BYTES
-
-
-def _shortened(entry: tuple[Any, ...]) -> bytes:
-    """An entry as JSON that fits: what is too large is cut to a text."""
-    whole, text = Entry(*entry), b""
-    for size in _CUTS:
-        shortened = whole._replace(
-            method=_cut(whole.method, size),
-            path=_cut(whole.path, size),
-            parameters=_cut(repr(redact(whole.parameters)), size),
-            identity=whole.identity and _cut(whole.identity, size),
-            reason=whole.reason and _cut(whole.reason, size),
-            answer=None,
-        )
-        text = _to_json(shortened)
-        if len(text) <= _LARGEST_ENTRY:
-            break
-    return text
-
-
-def _cut(text: str, size: int) -> str:
-    """The beginning of a text, in characters that JSON can hold."""
-    return text[:size].encode("ascii", "backslashreplace").decode()[:size]
