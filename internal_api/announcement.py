@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from internal_api.certificates import ForClients
 from internal_api.config import Config
 from internal_api.listeners import Listener
-from internal_api.standin.control import Control
 from internal_api.standin.mount import PREFIX
-from internal_api.tls import ForClients
 
 STANDARD_OUTPUT = "-"
 STANDARD_OUTPUT_DESCRIPTOR = 1
@@ -32,14 +31,14 @@ class Announcement(NamedTuple):
         listeners: Where it listens, in the order of the options.
         tls: What clients need when it speaks TLS.
         seeded: Which seeds were loaded, and what they held; empty for none.
-        control: What the control routes act on, if there are any.
+        control_token: What callers of the control routes show, if there are any.
     """
 
     config: Config
     listeners: Sequence[Listener]
     tls: ForClients | None
     seeded: str
-    control: Control | None
+    control_token: str | None
 
     def for_programs(self) -> str:
         """One line of JSON: where to find the server and its secrets.
@@ -66,7 +65,7 @@ class Announcement(NamedTuple):
             f"Secrets in {config.shell_secret_path} and {config.kas_secret_path.name}",
             *self._certificates(),
             *([f"Seeded {self.seeded}"] if self.seeded else []),
-            *self._control_token(),
+            *self._control_routes(),
             "Try:",
             f"  {self._command()}",
         ]
@@ -106,12 +105,12 @@ class Announcement(NamedTuple):
             lines.append(f"Certificate to show in {shown}")
         return lines
 
-    def _control_token(self) -> list[str]:
+    def _control_routes(self) -> list[str]:
         """What the control routes ask for where other machines reach them."""
         exposed = any(listener.is_exposed for listener in self.listeners)
-        if self.control is None or not exposed:
+        if self.control_token is None or not exposed:
             return []
-        token = self.control.token
+        token = self.control_token
         pages = [f"{url}{PREFIX}/?{urlencode({'token': token})}" for url in self._urls]
         return [
             f"Token of the control routes: {token}",
@@ -172,4 +171,5 @@ def write_ready_file(target: str, line: str) -> None:
 def _write(descriptor: int, text: str) -> None:
     # Not through `sys`: what a closed pipe leaves in a buffer fails again at exit.
     with contextlib.suppress(OSError):
-        os.write(descriptor, text.encode())
+        # Names of files need not be UTF-8.
+        os.write(descriptor, os.fsencode(text))

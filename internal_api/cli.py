@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from internal_api.config import (
     TLS,
     Config,
     ConfigError,
+    reason,
 )
 from internal_api.options import HELP, Argument, Command, Option, UsageError, number
 
@@ -66,10 +68,14 @@ def serve(
     **options: Any,
 ) -> None:
     """Serve the API."""
-    from internal_api import server  # noqa: PLC0415 - the other commands need none
+    from internal_api.start import Options, starting  # noqa: PLC0415
 
     config = Config(data, follow, shell_auth, relative_url_root, scim_errors)
-    server.serve(config, server.Options(**options))
+    with starting(config, Options(**options)) as start:
+        # The other commands need none, and the database is made meanwhile.
+        from internal_api import server  # noqa: PLC0415
+
+        server.serve(config, start)
 
 
 def seed(data: Path, files: Sequence[str]) -> None:
@@ -163,9 +169,9 @@ def config(
 
     It is that of the first address; clients will trust its certificate.
     """
+    from internal_api.certificates import for_clients  # noqa: PLC0415
     from internal_api.client_configs import CLIENTS  # noqa: PLC0415
     from internal_api.listeners import parse  # noqa: PLC0415
-    from internal_api.tls import for_clients  # noqa: PLC0415
 
     instance = Config(data, relative_url_root=relative_url_root)
     for_client = for_clients(instance.tls_path, **tls)
@@ -333,17 +339,17 @@ def run(words: Sequence[str], environ: Mapping[str, str]) -> None:
 
 def main() -> None:
     """Run a command; what it cannot do is one line, and status 2."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names of files need not be UTF-8.
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         run(sys.argv[1:], os.environ)
-    except ConfigError as error:
-        message = str(error)
     except BrokenPipeError:
         # Nobody reads on; nor what Python would still write at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE_STATUS)
-    except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        message = f"{named}{error.strerror}"
+    except (ConfigError, OSError) as error:
+        message = reason(error)
     except KeyboardInterrupt:
         message = "aborted"
     else:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from internal_api.certificates import ForClients
 from internal_api.config import Config, ConfigError
 from internal_api.listeners import Address, UnixAddress
-from internal_api.tls import ForClients
 
 # kas insists on a Redis of its own; this is where one usually is.
 REDIS = "127.0.0.1:6379"

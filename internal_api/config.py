@@ -20,6 +20,14 @@ class ConfigError(Exception):
     """Something that an instance is given cannot be used: one line that says why."""
 
 
+def reason(error: ConfigError | OSError) -> str:
+    """Why something cannot be used, as one line."""
+    if isinstance(error, ConfigError):
+        return str(error)
+    named = f"{error.filename}: " if error.filename else ""
+    return f"{named}{error.strerror}"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings of an instance.

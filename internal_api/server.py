@@ -7,33 +7,25 @@ import gc
 import os
 import resource
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from internal_api.announcement import (
-    Announcement,
-    prepare_ready_file,
-    say,
-    write_ready_file,
-)
+from internal_api.announcement import Announcement, say, write_ready_file
 from internal_api.app import create_app
-from internal_api.certificates import Tls
-from internal_api.config import Config, ConfigError
+from internal_api.config import Config
 from internal_api.greenlets import run, sleep
-from internal_api.instance import load_seeds, opened
-from internal_api.listeners import Address, Listener, TcpAddress, listening, parse
+from internal_api.preparation import Prepared
 from internal_api.repository.database import Database
 from internal_api.resources.service import Service
-from internal_api.secret_files import read_or_create
 from internal_api.server_log import ServerLog
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, decode
-from internal_api.tls import MUTUAL, for_clients, machine_names, prepare, refuse_files
+from internal_api.start import Options, ServeError, Start
 from internal_api.worker import STOPPING, Worker
 
 # On two cores two workers serve 1.4 to 1.9 times of one; a stand-in takes no more.
@@ -64,46 +56,7 @@ HTTP_SETTINGS: Settings = {
 }
 
 
-class ServeError(ConfigError):
-    """Options that do not go together, or a file that cannot be used."""
-
-
-class Options(NamedTuple):
-    """How to serve, as the options of `internal-api serve` say.
-
-    Attributes:
-        bind: Where to listen.
-        memory: Whether the database is in memory only.
-        seed: What to load first.
-        workers: How many processes; None chooses.
-        threads: How many threads in each; 0 serves in greenlets.
-        tls: Whether to make certificates: `auto`, or `mutual`, which demands them of
-            clients, too.
-        certfile: TLS certificate, as PEM.
-        keyfile: Its key; None when it is in the same file.
-        client_ca: Who must have signed the certificates of clients.
-        ready_file: Where to write that the server serves; `-` is standard output.
-        no_control: Whether there are no control routes.
-        control_token: What callers of those show from other machines; None makes one.
-        fault: Rules for faults, as JSON.
-    """
-
-    bind: tuple[str, ...]
-    memory: bool
-    seed: tuple[str, ...]
-    workers: int | None
-    threads: int
-    tls: str | None
-    certfile: Path | None
-    keyfile: Path | None
-    client_ca: Path | None
-    ready_file: str | None
-    no_control: bool
-    control_token: str | None
-    fault: tuple[str, ...]
-
-
-def serve(config: Config, options: Options) -> None:
+def serve(config: Config, start: Start) -> None:
     """Serve until a signal ends it.
 
     Raises:
@@ -111,35 +64,27 @@ def serve(config: Config, options: Options) -> None:
         OSError: A file cannot be read or made.
         SystemExit: It was told to stop.
     """
-    if options.memory and (options.workers or 1) > 1:
-        raise ServeError("--memory keeps the database in one process: --workers 1")
-    if options.ready_file:
-        prepare_ready_file(options.ready_file)
-    addresses = [parse(text) for text in options.bind]
-    secrets = read_or_create(config)
-    for_client = for_clients(config.tls_path, options.tls, options.certfile)
-    options = _with_certificates(config, options, addresses)
-    tls = _tls_settings(options)
-    with listening(addresses) as listeners:
-        open_database, seeded = _prepare_database(config, options)
-        control = _control(options)
-        news = Announcement(config, listeners, for_client, seeded, control)
-        say(news.warnings())
-        # The workers share what is there now; the collector must not touch it.
-        gc.freeze()
-        gc.enable()
-        Server(
-            _settings(options, listeners)
-            | tls
-            | {
-                # The workers share an application, but no database in memory.
-                "preload_app": not options.memory,
-                "post_worker_init": partial(_begin, news, options.ready_file),
-            },
-            lambda: create_app(
-                Service(config, open_database(), run=run), secrets, control
-            ),
-        ).run()
+    options, prepared = start.options, start.database()
+    control = _control(options)
+    token = control.token if control else None
+    news = Announcement(
+        config, start.listeners, start.for_clients, prepared.seeded, token
+    )
+    say(news.warnings())
+    # The workers share what is there now; the collector must not touch it.
+    gc.freeze()
+    gc.enable()
+    Server(
+        _settings(start)
+        | {
+            # The workers share an application, but no database in memory.
+            "preload_app": not options.memory,
+            "post_worker_init": partial(_begin, news, options.ready_file),
+        },
+        lambda: create_app(
+            Service(config, _open(config, prepared), run=run), start.secrets, control
+        ),
+    ).run()
 
 
 class Server(BaseApplication):
@@ -193,18 +138,10 @@ class Master(Arbiter):
         super().stop(graceful)
 
 
-def _prepare_database(
-    config: Config, options: Options
-) -> tuple[Callable[[], Database], str]:
-    """What a worker opens, and what was loaded into it."""
-    with opened(config, memory=options.memory) as database:
-        seeded = ""
-        if options.seed:
-            counts = load_seeds(config, database, options.seed)
-            seeded = f"{', '.join(options.seed)}: {counts}"
-        if options.memory:
-            return partial(Database, image=database.image()), seeded
-        return partial(Database, config.database_path, sleep=sleep), seeded
+def _open(config: Config, prepared: Prepared) -> Database:
+    if prepared.image is None:
+        return Database(config.database_path, sleep=sleep)
+    return Database(image=prepared.image)
 
 
 def _control(options: Options) -> Control | None:
@@ -226,9 +163,12 @@ def _control(options: Options) -> Control | None:
     return control
 
 
-def _settings(options: Options, listeners: list[Listener]) -> Settings:
-    return HTTP_SETTINGS | {
-        "bind": [f"fd://{listener.hand_over()}" for listener in listeners],
+def _settings(start: Start) -> Settings:
+    options = start.options
+    return {
+        **HTTP_SETTINGS,
+        **start.tls,
+        "bind": [f"fd://{listener.hand_over()}" for listener in start.listeners],
         "workers": options.workers or _default_workers(options),
         "worker_class": "gthread" if options.threads else Worker,
         "threads": options.threads or 1,
@@ -236,34 +176,6 @@ def _settings(options: Options, listeners: list[Listener]) -> Settings:
         "timeout": WORKER_TIMEOUT_S,
         "graceful_timeout": GRACEFUL_TIMEOUT_S,
         "control_socket_disable": True,
-    }
-
-
-def _tls_settings(options: Options) -> Settings:
-    """Settings of gunicorn for TLS; none without a certificate.
-
-    Raises:
-        ConfigError: A file is not what it should be, or the certificate is missing.
-        OSError: A file cannot be read.
-    """
-    if options.certfile is None:
-        if options.keyfile or options.client_ca:
-            raise ServeError("--keyfile and --client-ca need --certfile")
-        return {}
-    return tls_settings(Tls(options.certfile, options.keyfile, options.client_ca))
-
-
-def tls_settings(tls: Tls) -> Settings:
-    """Settings of gunicorn for TLS.
-
-    Raises:
-        CertificateError: A file is not what it should be.
-        OSError: A file cannot be read.
-    """
-    context = tls.context()
-    return {
-        "certfile": str(tls.certfile),
-        "ssl_context": lambda _config, _default: context,
     }
 
 
@@ -280,31 +192,6 @@ def _most_connections() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(max(files - OTHER_FILES, 1), MOST_CONNECTIONS)
-
-
-def _with_certificates(
-    config: Config, options: Options, addresses: Sequence[Address]
-) -> Options:
-    """Let the options name the certificates that `--tls` makes.
-
-    Raises:
-        TlsError: They cannot be made, or the options name others.
-    """
-    if options.tls is None:
-        return options
-    mutual = options.tls == MUTUAL
-    other_ca = options.client_ca if mutual else None
-    refuse_files(options.tls, keyfile=options.keyfile, client_ca=other_ca)
-    over_tcp = [address for address in addresses if isinstance(address, TcpAddress)]
-    names = {address.host for address in over_tcp}
-    if any(address != address.for_clients() for address in over_tcp):
-        names |= machine_names()
-    files = prepare(config.tls_path, names)
-    return options._replace(
-        certfile=files.server,
-        keyfile=files.server_key,
-        client_ca=files.ca if mutual else options.client_ca,
-    )
 
 
 def _settle(config: Any) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from internal_api import seeds
 from internal_api.app import create_app
-from internal_api.certificates import Tls
+from internal_api.certificates import ForClients, Tls
 from internal_api.client_configs import CLIENTS, url
 from internal_api.client_headers import HEADERS
 from internal_api.config import Config
@@ -32,7 +32,6 @@ from internal_api.standin.live import line
 from internal_api.standin.mount import Wsgi
 from internal_api.standin.shown import describe, redact
 from internal_api.thread_server import serving as serving_thread
-from internal_api.tls import ForClients
 
 # A seed: as a mapping, or the path of a file; `demo` is built in.
 Seed = Mapping[str, Any] | str | os.PathLike[str]

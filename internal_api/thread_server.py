@@ -11,7 +11,7 @@ from typing import Any
 
 from internal_api.certificates import Tls
 from internal_api.listeners import Listener
-from internal_api.server import HTTP_SETTINGS, Server, tls_settings
+from internal_api.server import HTTP_SETTINGS, Server
 from internal_api.server_log import Log
 from internal_api.standin.mount import Wsgi
 from internal_api.worker import Worker
@@ -38,7 +38,7 @@ def serving(app: Wsgi, listener: Listener, tls: Tls | None = None) -> Iterator[N
     settings = HTTP_SETTINGS | {
         "graceful_timeout": GRACEFUL_TIMEOUT_S,
         "umask": UMASK,
-        **(tls_settings(tls) if tls else {}),
+        **(tls.settings() if tls else {}),
     }
     server = Server(settings, lambda: app)
     log = Log(logging.getLogger(__name__))

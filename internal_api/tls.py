@@ -18,15 +18,14 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any
 
-from internal_api.config import ConfigError
+from internal_api.certificates import Certificates, TlsError
 
 VALID_DAYS = 365
 # A server that starts now may run that long, and reads its certificate only once.
 LEAST_DAYS_LEFT = 30
 DAY_S = 86_400
-MUTUAL = "mutual"
 # How clients on this machine call it.
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 MOST_NAME_CHARACTERS = 253
@@ -48,88 +47,6 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 subjectAltName = {names}
 """
-
-
-class TlsError(ConfigError):
-    """Certificates that cannot be made, or options that contradict `--tls`."""
-
-
-class Certificates(NamedTuple):
-    """The files of one set, as PEM.
-
-    Attributes:
-        ca: Whom clients trust, and who signed the other two certificates.
-        ca_key: Signs further certificates.
-        server: Of the server, for its names.
-        server_key: Its key.
-        client: Of a client on this machine, such as Gitaly.
-        client_key: Its key.
-    """
-
-    ca: Path
-    ca_key: Path
-    server: Path
-    server_key: Path
-    client: Path
-    client_key: Path
-
-    @classmethod
-    def of(cls, folder: Path) -> Self:
-        """Name the files in a folder, whether they are there or not."""
-        names = (field.replace("_", "-") for field in cls._fields)
-        return cls(*(folder / f"{name}.pem" for name in names))
-
-
-class ForClients(NamedTuple):
-    """What a client is given for TLS.
-
-    Attributes:
-        ca_file: Whom it trusts.
-        certificate: What it shows; None where nobody asks.
-        key: The key of that.
-    """
-
-    ca_file: Path
-    certificate: Path | None = None
-    key: Path | None = None
-
-
-def for_clients(
-    folder: Path, tls: str | None, certfile: Path | None
-) -> ForClients | None:
-    """What clients need, as the options of `serve` say; None without TLS.
-
-    Args:
-        folder: Of the certificates that `--tls` makes.
-        tls: What `--tls` says: `auto`, `mutual` or nothing.
-        certfile: What `--certfile` says.
-
-    Raises:
-        TlsError: Both say something.
-    """
-    if tls is None:
-        return ForClients(certfile) if certfile else None
-    refuse_files(tls, certfile=certfile)
-    files = Certificates.of(folder)
-    if tls == MUTUAL:
-        return ForClients(files.ca, files.client, files.client_key)
-    return ForClients(files.ca)
-
-
-def refuse_files(tls: str, **files: Path | None) -> None:
-    """Refuse options that name files which `--tls` makes.
-
-    Args:
-        tls: What `--tls` says: `auto` or `mutual`.
-        **files: What the options of these names say.
-
-    Raises:
-        TlsError: One of them says something.
-    """
-    for name, path in files.items():
-        if path:
-            option = f"--{name.replace('_', '-')}"
-            raise TlsError(f"--tls {tls} makes its own certificates: no {option}")
 
 
 def prepare(folder: Path, names: Iterable[str] = ()) -> Certificates:

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from internal_api import tls
-from internal_api.tls import Certificates, TlsError, prepare
+from internal_api.certificates import Certificates, TlsError
+from internal_api.tls import prepare
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 LABELS = st.from_regex(r"[A-Za-z0-9_-]{1,63}", fullmatch=True)

@@ -15,12 +15,12 @@ import yaml
 
 from internal_api import client_configs, client_headers
 from internal_api.app import routes
+from internal_api.certificates import ForClients
 from internal_api.cli import COMMANDS, run
 from internal_api.config import Config, ConfigError
 from internal_api.listeners import parse
 from internal_api.options import UsageError
 from internal_api.secret_files import Secrets
-from internal_api.tls import ForClients
 
 CONFIG = Config(Path("/data"), relative_url_root="/gitlab")
 TCP = parse("127.0.0.1:3001")

@@ -114,7 +114,7 @@ class Server:
     @property
     def stderr(self) -> str:
         """What it has said so far."""
-        return self._stderr.read_text()
+        return os.fsdecode(self._stderr.read_bytes())
 
     @property
     def address(self) -> tuple[str, int]:
