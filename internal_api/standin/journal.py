@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -11,17 +12,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from internal_api.standin.matching import have
-from internal_api.standin.shared_memory import SharedMemory
+from internal_api.standin.shared_memory import Numbers, SharedMemory
 
 MOST_ENTRIES = 1000
 # What an entry may take; only what is written takes memory.
 ENTRY_BYTES = (1 << 14) + 192
 
-_HEADER = struct.Struct("<QQ")
-_LENGTH = struct.Struct("<QI")
+# In this machine's order of bytes, so that a number is written at once.
+_NUMBER = struct.Struct("Q")
+_HEADER = struct.Struct("QQ")
 _ENTRIES_START = 4096
 to_json = msgspec.json.Encoder().encode
-LARGEST_ENTRY = ENTRY_BYTES - _LENGTH.size
+LARGEST_ENTRY = ENTRY_BYTES - _HEADER.size
+# How long an entry may be under way; whoever writes longer has been killed.
+_PATIENCE_S = 1.0
+_INTERVAL_S = 0.001
 
 
 class Entry(NamedTuple):
@@ -83,11 +88,16 @@ class Filter(NamedTuple):
 
 
 class Journal:
-    """The last thousand requests to all workers of a server, numbered from 1."""
+    """The last thousand requests to all workers of a server, numbered from 1.
+
+    Each takes a number and writes its entry where no other does, so that none waits.
+    """
 
     def __init__(self) -> None:
         size = _ENTRIES_START + MOST_ENTRIES * ENTRY_BYTES
         self._memory = SharedMemory(size)
+        self._view = self._memory.view
+        self._numbers = Numbers()
 
     def record(self, entry: tuple[Any, ...]) -> None:
         """Keep an entry; the oldest one gives way.
@@ -105,50 +115,49 @@ class Journal:
             from internal_api.standin.shown import shortened  # noqa: PLC0415
 
             text = shortened(entry)
-        with self._memory as view:
-            last, cleared = _HEADER.unpack_from(view)
-            last += 1
-            start = _start(last)
-            # Nobody reads it before the header says that it is there.
-            _LENGTH.pack_into(view, start, last, len(text))
-            start += _LENGTH.size
-            view[start : start + len(text)] = text
-            _HEADER.pack_into(view, 0, last, cleared)
+        number, view = self._numbers.take(), self._view
+        start = _start(number)
+        # Nobody reads it before it has its number.
+        _HEADER.pack_into(view, start, 0, len(text))
+        text_start = start + _HEADER.size
+        view[text_start : text_start + len(text)] = text
+        _NUMBER.pack_into(view, start, number)
 
     def clear(self) -> None:
         """Forget all entries; the numbers go on."""
-        with self._memory as view:
-            last, _cleared = _HEADER.unpack_from(view)
-            _HEADER.pack_into(view, 0, last, last)
+        _NUMBER.pack_into(self._view, 0, self.last)
 
     @property
     def last(self) -> int:
         """The number of the last entry, 0 before the first."""
-        return int(_HEADER.unpack_from(self._memory.view)[0])
+        return self._numbers.last
 
     def find(self, wanted: Filter) -> Iterator[tuple[int, Entry]]:
         """Entries with their numbers, the oldest first; secrets are in them."""
-        for number, text in self._texts(wanted.after):
-            entry = Entry(*msgspec.json.decode(text))
-            if wanted.takes(entry):
-                yield number, entry
+        last, (cleared,) = self.last, _NUMBER.unpack_from(self._view)
+        first = max(wanted.after, cleared, last - MOST_ENTRIES) + 1
+        for number in range(first, last + 1):
+            if (text := self._text(number)) is not None:
+                entry = Entry(*msgspec.json.decode(text))
+                if wanted.takes(entry):
+                    yield number, entry
 
     def close(self) -> None:
         """Give the memory back."""
         self._memory.close()
+        self._numbers.close()
 
-    def _texts(self, after: int) -> list[tuple[int, bytes]]:
-        """Copies of the entries behind a number."""
-        texts = []
-        with self._memory as view:
-            last, cleared = _HEADER.unpack_from(view)
-            for number in range(max(after, cleared, last - MOST_ENTRIES) + 1, last + 1):
-                start = _start(number)
-                written, length = _LENGTH.unpack_from(view, start)
-                if written == number:
-                    start += _LENGTH.size
-                    texts.append((number, view[start : start + length]))
-        return texts
+    def _text(self, number: int) -> bytes | None:
+        """An entry; None if a newer one has its place, or it never came."""
+        start, deadline = _start(number), time.monotonic() + _PATIENCE_S
+        while (header := _HEADER.unpack_from(self._view, start))[0] < number:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_INTERVAL_S)
+        text_start = start + _HEADER.size
+        text = self._view[text_start : text_start + header[1]]
+        (after,) = _NUMBER.unpack_from(self._view, start)
+        return text if header[0] == after == number else None
 
 
 def _start(number: int) -> int:

@@ -1,4 +1,4 @@
-"""Memory that the workers of one server share."""
+"""Memory and numbers that the workers of one server share."""
 
 from __future__ import annotations
 
@@ -41,4 +41,31 @@ class SharedMemory:
     def close(self) -> None:
         """Give the memory back."""
         self.view.close()
+        os.close(self._file)
+
+
+class Numbers:
+    """Numbers from 1 on, of which nobody gets the same as another process or thread.
+
+    The kernel counts, at a fifth of the cost of a turn: those who fork share an open
+    file, and so its offset, which lseek(2) changes at once.
+    """
+
+    def __init__(self) -> None:
+        file = os.memfd_create("internal-api")
+        # Linux guards the offset of what was opened by a path.
+        self._file = os.open(f"/proc/self/fd/{file}", os.O_RDONLY)
+        os.close(file)
+
+    def take(self) -> int:
+        """The next number."""
+        return os.lseek(self._file, 1, os.SEEK_CUR)
+
+    @property
+    def last(self) -> int:
+        """The last number that was taken, 0 before the first."""
+        return os.lseek(self._file, 0, os.SEEK_CUR)
+
+    def close(self) -> None:
+        """Close the file."""
         os.close(self._file)

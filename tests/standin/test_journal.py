@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from contextlib import suppress
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 from standin_api import StandinApi
 
 from internal_api.app import routes
+from internal_api.standin import journal as journal_module
 from internal_api.standin.journal import MOST_ENTRIES, Entry, Filter, Journal
 
 ENTRY = Entry(0.0, "GET", "/", {}, None, None, 200, None, 0.1, None)
@@ -190,6 +195,90 @@ def test_the_last_thousand_stay() -> None:
     assert [entry.status for _, entry in entries] == list(range(5, MOST_ENTRIES + 5))
     journal.close()
 
+
+def test_what_gives_way_while_it_is_read_is_left_out() -> None:
+    """Who reads gets no newer entry under the number of an older one."""
+    journal = Journal()
+    for status in (200, 400):
+        journal.record(ENTRY._replace(status=status))
+    entries = journal.find(Filter())
+    assert next(entries) == (1, ENTRY)
+    for _ in range(MOST_ENTRIES):
+        journal.record(ENTRY)
+    assert list(entries) == []
+    journal.close()
+
+
+def test_who_is_killed_leaves_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that was not finished is not read, and hides no other one."""
+    monkeypatch.setattr(journal_module, "_PATIENCE_S", 0.01)
+    journal, killed = Journal(), Mock(pack_into=Mock(side_effect=SystemExit))
+    for number in range(1, MOST_ENTRIES + 3):
+        with monkeypatch.context() as patch, suppress(SystemExit):
+            if number in (2, MOST_ENTRIES + 1):
+                patch.setattr(journal_module, "_NUMBER", killed)
+            journal.record(ENTRY)
+    found = [number for number, _ in journal.find(Filter())]
+    assert found == [*range(3, MOST_ENTRIES + 1), MOST_ENTRIES + 2]
+    journal.close()
+
+
+def several(program: str) -> str:
+    """What a program says that forks."""
+    return subprocess.run(
+        (sys.executable, "-c", program), check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_nobody_takes_a_number_twice() -> None:
+    """Of processes that take numbers at once, each gets its own."""
+    assert several(TAKERS) == "80000\n"
+
+
+def test_whoever_reads_meanwhile_gets_whole_entries() -> None:
+    """Several processes write at once; a reader sees all of it, in its order."""
+    assert several(WRITERS) == "".join(f"{number}\n" for number in range(1, 1001))
+
+
+TAKERS = """
+import os
+from internal_api.standin.shared_memory import Numbers
+
+numbers = Numbers()
+pipes = []
+for _ in range(4):
+    reader, writer = os.pipe()
+    pipes.append(reader)
+    if not os.fork():
+        with os.fdopen(writer, "w") as pipe:
+            taken = [numbers.take() for _ in range(20_000)]
+            pipe.writelines(f"{number}\\n" for number in taken)
+        os._exit(0)
+    os.close(writer)
+print(len({number for pipe in pipes for number in os.fdopen(pipe)}))
+"""
+
+WRITERS = """
+import os
+from internal_api.standin.journal import Entry, Filter, Journal
+
+entry = Entry(0.0, "GET", "/", {}, None, None, 200, None, 0.1, None)
+journal = Journal()
+for name in "abcd":
+    if not os.fork():
+        for count in range(250):
+            journal.record(entry._replace(path=name * 1000, seconds=count))
+        os._exit(0)
+last, counts = 0, dict.fromkeys("abcd", -1)
+while last < 1000:
+    for number, found in journal.find(Filter(after=last)):
+        name = found.path[0]
+        assert found.path == name * 1000
+        assert found.seconds == counts[name] + 1
+        counts[name] = found.seconds
+        last = number
+        print(number)
+"""
 
 TEXTS = st.text(max_size=6).map(lambda text: text * 4000)
 
