@@ -165,7 +165,7 @@ class Database:
             return
         # It holds secrets; the files beside it take the same mode.
         self.path.touch(mode=0o600)
-        with closing(sqlite3.connect(self.path, BUSY_TIMEOUT_S)) as connection:
+        with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             version = _create(connection)
             if version != SCHEMA_VERSION:
