@@ -35,6 +35,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
     def make(name: str, *options: str) -> None:
         key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        # Python 3.13 wants to read what a key is for.
+        use = ("-addext", "keyUsage=critical,keyCertSign,digitalSignature")
         files = (
             "-keyout",
             f"{name}.key",
@@ -44,7 +46,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
             f"/CN={name}",
         )
         subprocess.run(
-            ("openssl", "req", "-x509", *key, *files, "-days", "2", *options),
+            ("openssl", "req", "-x509", *key, *use, *files, "-days", "2", *options),
             check=True,
             cwd=folder,
             capture_output=True,

@@ -144,7 +144,8 @@ def test_faults_of_the_command_line(serve: Serve) -> None:
 )
 def test_fault_that_cannot_be(tmp_path: Any, options: Any, error: str) -> None:
     """A fault that cannot be is one line, and status 2."""
-    ended = run("serve", "--data", tmp_path / "data", *options)
+    words = ("serve", "--data", tmp_path / "data", "--bind", "127.0.0.1:0")
+    ended = run(*words, *options)
     assert ended.returncode == 2
     assert error in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
