@@ -153,8 +153,8 @@ def large_world(run: Run) -> Iterator[Figure]:
     """Row 4: a thousand keys against a million.
 
     Of both worlds one group is asked for, which is as large in both: so they differ in
-    what is there, and not in how much of it the processor's cache has to hold. What
-    it costs if all of the million ask is told without a goal.
+    what is there, and not in how much of it the processor's cache has to hold. Then
+    all of the million ask.
     """
     start = time.perf_counter()
     large = World(run.folder / "large", LARGE_PROJECTS)
@@ -169,7 +169,7 @@ def large_world(run: Run) -> Iterator[Figure]:
         for what, goal, options in (
             (f"time for a key, {sizes}", 1.05, {"one_group": True}),
             (f"time for a user, {sizes}", 1.05, {"one_group": True, "by_name": True}),
-            ("time for a key of all groups, so that all of the million ask", None, {}),
+            ("time for a key of all groups, so that all of the million ask", 1.05, {}),
         ):
             sides = (
                 Side(empty, small.pulls(VARIETY, **options)),

@@ -63,9 +63,9 @@ def size(run: Run) -> Iterator[Figure]:
     for workers in (2, 1):
         command = service(world.data, "--workers", workers)
         sync = gunicorn("sync", workers)
-        for when, request, goal in (
-            ("at the start", READINESS, 1.15),
-            ("after an /allowed", allowed, None),
+        for when, request in (
+            ("at the start", READINESS),
+            ("after an /allowed", allowed),
         ):
             figures = in_turn(
                 partial(_pss_kib, command, request),
@@ -74,7 +74,7 @@ def size(run: Run) -> Iterator[Figure]:
             )
             against = f"--workers {workers} against gunicorn sync -w {workers}, empty"
             note = f"{figures.medians(MEBIBYTES)} MiB"
-            yield at_most(8, f"memory {when}, {against}", figures.ratio, goal, note)
+            yield at_most(8, f"memory {when}, {against}", figures.ratio, 1.15, note)
     yield _growth(run, world)
 
 
