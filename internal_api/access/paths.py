@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
 
 from internal_api.access.parameters import InvalidParameter
 
@@ -131,7 +130,6 @@ def _to_integer(text: str) -> int:
         return 0
 
 
-@lru_cache(maxsize=4096)
 def hashed_path(kind: str, number: int) -> str:
     """Where a repository lies in its storage (`relative_path`).
 
