@@ -215,17 +215,10 @@ class World:
             )
         database.close()
 
-    def pull(
-        self, token: str, *, by_name: bool = False, one_group: bool = False
-    ) -> Question:
-        """A random key, or user, may fetch a random project of the user's group.
-
-        Of one group it is in a world of any size one of a thousand keys, a hundred
-        users and a hundred projects; they are spread over all of each table.
-        """
+    def pull(self, token: str, *, by_name: bool = False) -> Question:
+        """A random key, or user, may fetch a random project of the user's group."""
         groups = self._sizes["groups"]
-        step = groups if one_group else 1
-        key = self._random.randrange(0, self._sizes["keys"], step)
+        key = self._random.randrange(self._sizes["keys"])
         group = key % self._sizes["users"] % groups
         project = self._random.randrange(PROJECTS_PER_GROUP) * groups + group
         body = {
@@ -241,10 +234,10 @@ class World:
             body["key_id"] = str(key + 1)
         return Question(ALLOWED, json.dumps(body).encode(), shell_headers(token))
 
-    def pulls(self, number: int, **options: bool) -> list[Question]:
+    def pulls(self, number: int, *, by_name: bool = False) -> list[Question]:
         """Each of another key, or user, and project, by one client within a second."""
         token = make_token(self.secrets)
-        return [self.pull(token, **options) for _ in range(number)]
+        return [self.pull(token, by_name=by_name) for _ in range(number)]
 
     def push(self, token: str) -> Question:
         """A push to a random project begins, which is written down."""
