@@ -41,7 +41,7 @@ class Preparation:
     """
 
     def __init__(self, config: Config, seeds: Sequence[str]) -> None:
-        self._seeds = seeds
+        self._path = config.database_path
         self._answer, answer = os.pipe()
         life, self._life = os.pipe()
         self._pid = os.fork()
@@ -64,8 +64,7 @@ class Preparation:
         with suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
         if not answer:
-            names = ", ".join(self._seeds)
-            raise ConfigError(f"{names}: the process that loads them has died")
+            raise ConfigError(f"{self._path}: the process that prepares it has died")
         said = json.loads(answer)
         if "error" in said:
             raise ConfigError(said["error"])

@@ -1,7 +1,7 @@
 """What `internal-api serve` does before the server is imported.
 
 That import takes most of the time until the first answer, so whatever else there is to
-do begins before it: a process beside this one loads the seeds meanwhile.
+do begins before it: a process beside this one prepares the database meanwhile.
 """
 
 from __future__ import annotations
@@ -108,9 +108,8 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
 
 
 def _database(config: Config, options: Options) -> Callable[[], Prepared]:
-    # Without seeds it is made faster than a process starts.
-    if options.memory or not options.seed:
-        return partial(prepare, config, options.seed, memory=options.memory)
+    if options.memory:
+        return partial(prepare, config, options.seed, memory=True)
     return Preparation(config, options.seed).result
 
 

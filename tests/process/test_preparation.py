@@ -1,4 +1,4 @@
-"""A seed is loaded by a process beside the server."""
+"""The database is prepared by a process beside the server."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def test_killed(serve: Serve, seed: Path) -> None:
     server = serve("--seed", seed, wait=False)
     os.kill(child_of(server), signal.SIGKILL)
     assert server.process.wait(60) == 2
+    database = server.data / "internal_api.db"
     assert server.stderr == (
-        f"internal-api: {seed}: the process that loads them has died\n"
+        f"internal-api: {database}: the process that prepares it has died\n"
     )
 
 
