@@ -36,7 +36,7 @@ ROUTES: tuple[tuple[str, str], ...] = (
     ("/api/v4/internal/lfs_authenticate", "git.LfsAuthenticate"),
     ("/api/v4/internal/authorized_keys", "keys.AuthorizedKeys"),
     ("/api/v4/internal/discover", "users.Discover"),
-    ("/api/v4/internal/check", "health.Check"),
+    ("/api/v4/internal/check", "check.Check"),
     ("/api/v4/internal/two_factor_recovery_codes", "users.RecoveryCodes"),
     ("/api/v4/internal/personal_access_token", "users.PersonalAccessToken"),
     ("/api/v4/internal/error_tracking/allowed", "error_tracking.Allowed"),
