@@ -461,8 +461,8 @@ class Finding(_Reported, kw_only=True):
     agent: str
     state: Maybe[Literal["detected", "confirmed", "dismissed", "resolved"]] = UNSET
     name: str
-    severity: Literal["info", "unknown", "low", "medium", "high", "critical"]
-    confidence: Maybe[str | None] = UNSET
+    severity: Literal["info", "unknown", "low", "medium", "high", "critical"] = "high"
+    confidence: str | None = "unknown"
     location: Maybe[dict[str, Any]] = UNSET
     identifiers: Maybe[list[Any]] = UNSET
     scanner: Maybe[dict[str, Any]] = UNSET
@@ -485,7 +485,7 @@ class AgentAuthorization(_Reported, kw_only=True):
 
     agent: str
     agent_project: str
-    access: Literal["ci", "user"]
+    access: Literal["ci", "user"] = "ci"
     project: Maybe[str] = UNSET
     group: Maybe[str] = UNSET
     configuration: Maybe[dict[str, Any]] = UNSET

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Hashable
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +19,8 @@ from internal_api.seed_document import Document, Seed, SeedError
 __all__ = ["Seed", "SeedError", "Summary", "export", "load", "parse", "read"]
 
 DEMO = "demo"
+# A step of the way to a value: the name of a key, or an index.
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # Values that the aliases of a YAML file may stand for.
 _MOST_ALIASED = 1_000_000
 
@@ -51,16 +55,39 @@ def parse(name: str, content: bytes) -> Seed:
     if isinstance(raw, dict):
         raw = {key: value for key, value in raw.items() if value is not None}
     try:
-        document = msgspec.convert(
-            {} if raw is None else raw,
-            Document,
-            dec_hook=lambda kind, value: kind.read(value),
-        )
+        return Seed(name, _convert({} if raw is None else raw))
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
         key = where.removeprefix("`key` in ").strip("`").removeprefix("$.")
-        raise SeedError(name, key, reason) from error
-    return Seed(name, document)
+        raise SeedError(name, _with_names(key, raw, error), reason) from error
+
+
+def _convert(raw: object) -> Document:
+    return msgspec.convert(raw, Document, dec_hook=lambda kind, value: kind.read(value))
+
+
+def _with_names(key: str, raw: Any, error: msgspec.ValidationError) -> str:
+    """Put into a key the names in mappings, for which msgspec writes `[...]`."""
+    before, dots, after = key.partition("[...]")
+    if not dots:
+        return key
+    mapping = raw
+    for name, index in _STEP.findall(before):
+        mapping = mapping[name] if name else mapping[int(index)]
+    entries = list(mapping.items())
+
+    def is_among(count: int) -> bool:
+        mapping.clear()
+        mapping.update(entries[:count])
+        try:
+            _convert(raw)
+        except msgspec.ValidationError as same:
+            return str(same) == str(error)
+        return False
+
+    # The first one that is wrong is told.
+    name, _ = entries[bisect_left(range(1, len(entries)), True, key=is_among)]  # noqa: FBT003
+    return f"{before}.{name}{after}"
 
 
 def _content(name: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import typing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -499,6 +499,29 @@ def test_loading_twice_changes_nothing(
     assert state(database) == before
 
 
+def test_policies_are_updated_when_they_change(
+    database: Database, tmp_path: Path
+) -> None:
+    """A policy that is loaded again as it was keeps its time."""
+
+    def times(**members: object) -> list[tuple[str, str]]:
+        named = [{"name": "a", "yaml": "x"}, {"name": "b", "yaml": "y"} | members]
+        project = {"full_path": "a/b", "scan_execution_policies": named}
+        seed = seeds.read(write(tmp_path, {"projects": [project]}))
+        moments.append(moments[-1] + timedelta(hours=1))
+        seeds.load(database, [seed], moments[-1])
+        with database.reading() as connection:
+            select = "SELECT name, updated_at FROM scan_execution_policies ORDER BY 1"
+            return list(map(tuple, connection.execute(select)))
+
+    moments = [NOW]
+    first = times()
+    assert times() == first
+    (same, changed) = times(description="new")
+    assert same == first[0]
+    assert changed > first[1]
+
+
 def test_loading_an_export_over_the_same_state_changes_nothing(
     database: Database, tmp_path: Path
 ) -> None:
@@ -937,8 +960,23 @@ MISTAKES: list[tuple[object, str, str]] = [
     ({"groups": [{"full_path": "a."}]}, "groups[0].full_path", "not a path"),
     (
         {"groups": [{"full_path": "a", "members": {"ann": "boss"}}]},
-        "groups[0].members[...]",
+        "groups[0].members.ann",
         "Invalid enum value 'boss'",
+    ),
+    (
+        {"usage_counters": {"a": 1, "b": 2, "c": "x", "d": "y", "e": 3}},
+        "usage_counters.c",
+        "Expected `int`, got `str`",
+    ),
+    (
+        {"groups": [{"full_path": "a", "members": {"ann": {"access_level": "boss"}}}]},
+        "groups[0].members.ann.access_level",
+        "Invalid enum value 'boss'",
+    ),
+    (
+        {"users": [ANN], "snippets": [{"author": "ann", "project": ""}]},
+        "snippets[0].project",
+        "there is no project",
     ),
     (
         {
@@ -973,7 +1011,7 @@ MISTAKES: list[tuple[object, str, str]] = [
     ),
     (
         {"settings": {"ssh_key_restrictions": {"rsa": "never"}}},
-        "settings.ssh_key_restrictions[...]",
+        "settings.ssh_key_restrictions.rsa",
         "Invalid enum value 'never'",
     ),
     (
@@ -983,7 +1021,7 @@ MISTAKES: list[tuple[object, str, str]] = [
     ),
     (
         {"settings": {"gitaly": {"features": {"x": "yes"}}}},
-        "settings.gitaly.features[...]",
+        "settings.gitaly.features.x",
         "Invalid enum value 'yes'",
     ),
     (

@@ -319,6 +319,7 @@ def _findings(snapshot: Snapshot) -> list[Row]:
             "agent": agents[row["agent_id"]],
         }
         | snapshot.said("vulnerability_findings", seed.Finding, row)
+        | {"confidence": row["confidence"]}
         for row in snapshot.rows("vulnerability_findings", "uuid")
     ]
 

@@ -273,9 +273,14 @@ def _replace_policies(
     policies, table = project.scan_execution_policies, "scan_execution_policies"
     if policies is UNSET:
         return
+    keys = [{"project_id": project_id, "name": policy.name} for policy in policies]
+    before = [refs.rows.find(table, **key) for key in keys]
     refs.rows.delete(table, project_id=project_id)
     now = Timestamp.read(refs.now.isoformat())
-    for index, policy in enumerate(policies):
+    for index, (policy, known) in enumerate(zip(policies, before, strict=True)):
         refs.once(f"{at}.{table}[{index}].name", table, (project_id, policy.name))
-        columns = {"project_id": project_id, "position": index, "updated_at": now}
-        refs.rows.put(table, columns | given(policy))
+        columns = given(policy)
+        is_same = known and all(known[name] == columns[name] for name in columns)
+        updated_at = known["updated_at"] if known and is_same else now
+        own = {"project_id": project_id, "position": index, "updated_at": updated_at}
+        refs.rows.put(table, own | columns)

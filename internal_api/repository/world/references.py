@@ -158,6 +158,10 @@ class References:
             self.fail(at, f"there is no project {path}")
         return project_id
 
+    def maybe_project(self, at: str, path: str | UnsetType | None) -> int | None:
+        """The id of a project where there may be none."""
+        return self.project(at, path) if isinstance(path, str) else None
+
     def agent(self, at: str, project_id: int, name: str) -> int:
         """The id of an agent of a project."""
         row = self.rows.find("cluster_agents", project_id=project_id, name=name)

@@ -181,7 +181,7 @@ def load_nameless(refs: References, document: Document) -> None:
         project = entry.project
         return {
             "author_id": refs.user(f"{at}.author", entry.author),
-            "project_id": project and refs.project(f"{at}.project", project),
+            "project_id": refs.maybe_project(f"{at}.project", project),
         }
 
     def history(at: str, entry: SubscriptionHistory) -> Row:
@@ -275,8 +275,8 @@ def _load_authorization(
     key = {
         "agent_id": refs.agent(f"{at}.agent", agent_project, authorization.agent),
         "access": authorization.access,
-        "project_id": refs.project(f"{at}.project", path) if path else None,
-        "group_id": refs.group(f"{at}.group", group) if group else None,
+        "project_id": refs.maybe_project(f"{at}.project", path),
+        "group_id": None if group is UNSET else refs.group(f"{at}.group", group),
     }
     refs.once(at, table, tuple(key.values()))
     existing = refs.rows.find(table, **key)
