@@ -230,13 +230,14 @@ def effects(
     access: Access, decision: Decision, command: GitCommand, now: datetime
 ) -> Effects:
     """What follows from a decision."""
-    key, user = access.actor
-    is_idle = user is None or user.last_activity_on == command.time[:10]
-    if command.action == PUSH or not decision.allowed or is_idle:
+    (key, user), instance = access.actor, access.settings.instance
+    is_noted = user is None or user.last_activity_on == command.time[:10]
+    is_pull = command.action != PUSH and decision.allowed
+    if is_noted or not is_pull or instance.read_only:
         user = None
     return Effects(
         access.settings.rate_limit_per_minute,
-        key if keys.use_is_stale(key, now) else None,
+        key if keys.use_is_due(key, instance, now) else None,
         user,
         access.target.redirected,
         not decision.allowed and _creates_project(access, decision, command),

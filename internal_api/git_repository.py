@@ -48,7 +48,9 @@ class Quarantine(NamedTuple):
         others = values.get("GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE")
         return cls(
             directory if isinstance(directory, str) else "",
-            tuple(str(other) for other in others) if isinstance(others, list) else (),
+            tuple(other for other in others if isinstance(other, str))
+            if isinstance(others, list)
+            else (),
         )
 
 

@@ -60,7 +60,7 @@ class Gate:
         query = params.parse_query(query_string) if query_string else {}
         context.params, context.refusal = query, None
         if query and query.get("format", "json") != "json":
-            context.refusal = NotAcceptable(str(query["format"]))
+            context.refusal = _not_acceptable(query["format"])
         body = context.body = read_body(env)
         if body:
             _read_parameters(req, query, body)
@@ -142,3 +142,12 @@ def _read_parameters(
     elif req.method in BODY_METHODS:
         req.context.refusal = UnsupportedMediaType(media_type)
     req.context.params = params.merge(query, read) if query else read
+
+
+def _not_acceptable(name: object) -> NotAcceptable:
+    if isinstance(name, str):
+        return NotAcceptable(name)
+    # Hardly anybody sends a list or nothing.
+    from internal_api.ruby_inspect import inspect  # noqa: PLC0415
+
+    return NotAcceptable("" if name is None else inspect(name))

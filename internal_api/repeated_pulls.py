@@ -17,7 +17,7 @@ from internal_api.git_commands import GitCommand
 from internal_api.git_repository import NO_QUARANTINE
 from internal_api.params import to_text
 from internal_api.repository.git_access import Access
-from internal_api.repository.keys import use_is_stale
+from internal_api.repository.keys import use_is_due
 
 # By action and protocol.
 _KINDS = frozenset(product(DOWNLOAD_COMMANDS, ("ssh", "http", "web", None)))
@@ -38,7 +38,8 @@ def find(
     known: Answer | None = access.answers.get((follow, kind))
     if known is None or known.day != now.date() or params.get("env"):
         return None
-    return None if use_is_stale(access.actor.key, now) else known.body
+    is_due = use_is_due(access.actor.key, access.settings.instance, now)
+    return None if is_due else known.body
 
 
 def keep(access: Access, command: GitCommand, follow: str, answer: Answer) -> None:

@@ -217,7 +217,7 @@ def test_quarantine_that_is_not_there(
         (
             {
                 "GIT_OBJECT_DIRECTORY_RELATIVE": "objects/incoming-x",
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects", "other"],
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects", None, "other"],
             },
             Quarantine("objects/incoming-x", ("objects", "other")),
         ),

@@ -72,6 +72,8 @@ class Access(NamedTuple):
 _NamedActor = tuple[str, int | str | None]
 # No project has a longer path.
 LONGEST_REMEMBERED = 1024
+# Those that name the actor, the strongest first.
+ACTOR_PARAMS = ("key_id", "user_id", "username", "identifier")
 _OPTIONAL_TEXT = (str, NoneType)
 _IDENTIFIED = {"user": "user_id", "key": "key_user"}
 

@@ -6,6 +6,7 @@ import sqlite3
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from internal_api.access.instance import Instance
 from internal_api.access.values import Key
 from internal_api.dates import iso_time
 
@@ -41,11 +42,15 @@ def find_authorized(
     return AuthorizedKey._make(row) if row else None
 
 
-def use_is_stale(key: Key | None, now: datetime) -> bool:
-    """Whether the last recorded use of a key is more than a day ago, or none."""
-    if key is None or key.last_used_at is None:
-        return key is not None
-    return now - datetime.fromisoformat(key.last_used_at) > _DAY
+def use_is_due(key: Key | None, instance: Instance, now: datetime) -> bool:
+    """Whether the use of a key is to be recorded: at most once a day.
+
+    Source: `app/services/keys/last_used_service.rb`.
+    """
+    if key is None or instance.read_only:
+        return False
+    used_at = key.last_used_at
+    return used_at is None or now - datetime.fromisoformat(used_at) > _DAY
 
 
 def record_use(connection: sqlite3.Connection, key: Key, now: datetime) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import falcon
 
 from internal_api import git_commands, repeated_pulls
+from internal_api.access.decisions import bad_request
 from internal_api.access.keys import console_messages
+from internal_api.access.parameters import InvalidParameter
 from internal_api.access.values import Container, Decision
 from internal_api.auth import Scheme
 from internal_api.errors import (
@@ -78,9 +80,31 @@ class Allowed:
         """Answer 200 with what the client tells Gitaly, else 401 or 404 with why not.
 
         Raises:
-            BadRequest: No repository is named, or the changes of a push are none.
+            InvalidParameter: No repository is named, or a malformed one.
+            BadRequest: The changes of a push are none.
             TooManyRequests: The rate limit is exceeded.
         """
+        try:
+            self._answer(req, resp)
+        except InvalidParameter as error:
+            self._refuse(req, bad_request(str(error)))
+            raise
+
+    def _refuse(self, req: falcon.Request, decision: Decision) -> None:
+        """Count the call and note who makes it: GitLab does so before it looks further.
+
+        Raises:
+            TooManyRequests: The rate limit is exceeded.
+        """
+        params, now = req.context.params, self._now()
+        named = {name: params.get(name) for name in git_access.ACTOR_PARAMS}
+        access = git_access.ask(self._database, named)
+        command = GitCommand.from_params(params, now)
+        effects = git_commands.effects(access, decision, command, now)
+        if any(effects):
+            self._leave(req, access, decision, command, effects)
+
+    def _answer(self, req: falcon.Request, resp: falcon.Response) -> None:
         params, now = req.context.params, self._now()
         _require_repository(params)
         known = None
@@ -97,9 +121,8 @@ class Allowed:
         container = access.target.container
         if not decision.allowed or container is None:
             _write_denial(req, resp, decision)
-        elif command.problem and container.type in CHECKED_BY_REF:
-            raise BadRequest(command.problem)
         else:
+            _require_changes(command, container)
             write_json(resp, 200, self._payload(access, container, command))
             if resp.data and not any(effects):
                 answer = repeated_pulls.Answer(resp.data, now.date())
@@ -214,7 +237,7 @@ class LfsAuthenticate:
             raise NotFound().because(why)
         if actor.user is None and actor.deploy_key is None:
             raise RecordNotFound().because("there is no such key or user")
-        if actor.key and keys.use_is_stale(actor.key, now):
+        if actor.key and keys.use_is_due(actor.key, access.settings.instance, now):
             with self._database.writing() as connection:
                 keys.record_use(connection, actor.key, now)
         lfs = LfsToken(actor, access.settings.db_key_base)
@@ -291,10 +314,12 @@ class LfsObject:
 
         Raises:
             ParameterError: `oid` or `gl_repository` is missing.
-            BadRequest: `gl_repository` is malformed.
+            InvalidParameter: `gl_repository` is null or malformed.
             NotFound: The project has no such object.
         """
         params = validate(LFS_PARAMS, req.context.params)
+        if params["gl_repository"] is None:
+            raise InvalidParameter("gl_repository is missing")
         oid = params["oid"] or ""
         access = git_access.ask(
             self._database, {"gl_repository": params["gl_repository"]}
@@ -332,7 +357,8 @@ class GitAuditEvent:
 
         Raises:
             ParameterError: A parameter is missing or has the wrong type.
-            BadRequest: `gl_repository` is malformed.
+            InvalidParameter: `gl_repository` is null or malformed.
+            BadRequest: The changes of a push are none.
         """
         sent = req.context.params
         params = {**sent, **validate(AUDIT_PARAMS, sent)}
@@ -341,18 +367,27 @@ class GitAuditEvent:
             body = {"status": False, "message": "No valid action specified"}
             write_json(resp, 400, body)
             return
+        _require_repository(params)
         command = GitCommand.from_params(params, self._now())
-        _access, decision = _check(self._database, self._run, params, command)
-        if not decision.allowed:
+        access, decision = _check(self._database, self._run, params, command)
+        container = access.target.container
+        if not decision.allowed or container is None:
             _write_denial(req, resp, decision)
             return
+        _require_changes(command, container)
         body = {"status": False, "message": "No git audit event needed"}
         write_json(resp, 200, body)
 
 
 def _require_repository(params: Mapping[str, Any]) -> None:
     if params.get("gl_repository") is None and params.get("project") is None:
-        raise BadRequest("gl_repository or project is missing")
+        raise InvalidParameter("gl_repository or project is missing")
+
+
+def _require_changes(command: GitCommand, container: Container) -> None:
+    """Refuse a push of changes that are none, where they would be looked at."""
+    if command.problem and container.type in CHECKED_BY_REF:
+        raise BadRequest(command.problem)
 
 
 def _check(

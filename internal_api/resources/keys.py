@@ -31,12 +31,12 @@ class AuthorizedKeys:
         Expired keys and those of blocked users are found too.
 
         Raises:
-            BadRequest: `key` is missing.
+            BadRequest: `key` is missing, or no text.
             NotFound: There is no such key that may log in.
         """
         text = req.context.params.get("key")
         if not isinstance(text, str):
-            raise BadRequest("key is missing")
+            raise BadRequest(f"key is {'missing' if text is None else 'invalid'}")
         with self._database.reading() as connection:
             found = keys.find_authorized(connection, ssh_keys.fingerprint(text))
             external_url = settings.read(connection).instance.external_url

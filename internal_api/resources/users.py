@@ -20,7 +20,7 @@ from internal_api.auth import Scheme
 from internal_api.dates import parse_date
 from internal_api.errors import BadRequest, Refused, write_json
 from internal_api.params import blank, to_text
-from internal_api.repository import git_access, keys, users
+from internal_api.repository import git_access, keys, settings, users
 from internal_api.repository.database import Connection
 from internal_api.resources.service import Service
 
@@ -126,7 +126,8 @@ class KeyRoute(ABC):
         """
         now, user_id = self._now(), params.get("user_id")
         actor = git_access.find_actor(connection, params)
-        if actor.key and keys.use_is_stale(actor.key, now):
+        instance = settings.read(connection).instance
+        if actor.key and keys.use_is_due(actor.key, instance, now):
             keys.record_use(connection, actor.key, now)
         if user_id is not None and actor.user is None:
             raise Refused("Could not find the given user")

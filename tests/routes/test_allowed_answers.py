@@ -255,6 +255,28 @@ def test_allowed_last_used_at(make_api: MakeApi, clock: Clock, key: int) -> None
     assert times[2] == "2022-08-02T13:00:00.000Z"
 
 
+def test_nothing_is_noted_on_a_read_only_instance(make_api: MakeApi) -> None:
+    """A read-only instance does not note who pulled, nor with which key."""
+    api = make_api(world(settings={"read_only": True}))
+    activity = "SELECT last_activity_on FROM users WHERE username = 'developer'"
+    before = api.rows(activity)
+    assert pull(api, DEVELOPER).status_int == 200
+    assert (last_used_at(api, DEVELOPER), api.rows(activity)) == (None, before)
+
+
+@pytest.mark.parametrize("repository", [None, "foo", 3])
+@pytest.mark.parametrize("action", [PULL, PUSH])
+def test_who_names_no_repository_is_noted(
+    make_api: MakeApi, action: str, repository: object
+) -> None:
+    """The call is counted, and the key used, before a repository is looked for."""
+    api = make_api(world(settings={"rate_limit_per_minute": 1}))
+    params = {"key_id": DEVELOPER, "action": action, "gl_repository": repository}
+    statuses = [api.post_json("allowed", params).status_int for _ in range(2)]
+    assert statuses == [400, 429]
+    assert last_used_at(api, DEVELOPER) == "2022-08-01T12:00:00.000Z"
+
+
 def test_allowed_last_used_at_missing_project(make_api: MakeApi) -> None:
     """The use of a key is noted even when there is no such project."""
     api = make_api(world())

@@ -247,6 +247,15 @@ def test_unknown_format_406(demo: Api, environ: dict[str, Any]) -> None:
     assert call(demo, "GET", path, HTTP_ACCEPT="application/xml") == UNAUTHORIZED
 
 
+@pytest.mark.parametrize(
+    ("query", "shown"), [("format[]=xml", '["xml"]'), ("format", "")]
+)
+def test_format_that_is_no_text_406(demo: Api, query: str, shown: str) -> None:
+    """A `format` of another type is shown as Ruby shows it."""
+    answer = call(demo, "GET", f"{PREFIX}check", QUERY_STRING=query)
+    assert answer == refusal(406, f"The requested format '{shown}' is not supported.")
+
+
 def test_format_of_an_unknown_route_404(demo: Api) -> None:
     """The route is looked for first."""
     environ = {"body": b"x", "CONTENT_TYPE": "text/plain", "QUERY_STRING": "format=xml"}

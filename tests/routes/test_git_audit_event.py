@@ -48,7 +48,6 @@ NOT_NEEDED = {"status": False, "message": "No git audit event needed"}
         {"packfile_stats": {"wants": "2", "haves": None, "other": "x"}},
         {"check_ip": None, "key_id": None},
         {"protocol": "http", "written_bytes": 1, "identifier": "key-30"},
-        {"action": PUSH, "changes": None},
     ],
 )
 def test_git_audit_event_200(make_api: MakeApi, changes: dict[str, Any]) -> None:
@@ -135,6 +134,8 @@ def test_git_audit_event_denied(
     [
         ({"gl_repository": "foo"}, "gl_repository is invalid"),
         ({"gl_repository": 3}, "gl_repository is invalid"),
+        ({"gl_repository": None}, "gl_repository or project is missing"),
+        ({"action": PUSH, "changes": None}, "changes is missing"),
     ],
 )
 def test_git_audit_event_malformed_400(

@@ -154,13 +154,20 @@ def test_authorized_keys_of_the_documentation_can_be_pasted(demo: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "params", ["", "?key", "?fingerprint=x", "?key[]=x", "?key[a]=x"]
+    ("params", "problem"),
+    [
+        ("", "missing"),
+        ("?key", "missing"),
+        ("?fingerprint=x", "missing"),
+        ("?key[]=x", "invalid"),
+        ("?key[a]=x", "invalid"),
+    ],
 )
-def test_authorized_keys_400(api: Api, params: str) -> None:
+def test_authorized_keys_400(api: Api, params: str, problem: str) -> None:
     """Without a key there is nothing to look for; a 500 would be tried again."""
     answer = api.get(f"authorized_keys{params}")
     assert answer.status_int == 400
-    assert answer.json == {"message": "400 Bad request - key is missing"}
+    assert answer.json == {"message": f"400 Bad request - key is {problem}"}
 
 
 @pytest.mark.parametrize("key", [AUTHORITY, f"SHA256:{AUTHORITY}", f"{AUTHORITY}="])

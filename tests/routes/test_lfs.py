@@ -213,6 +213,14 @@ def test_lfs_authenticate_records_the_use_of_the_key(api: Api) -> None:
         assert noted == f"2022-08-{last_used_at}:00:00.000Z"
 
 
+def test_lfs_authenticate_on_a_read_only_instance(api: Api) -> None:
+    """A read-only instance does not note the use."""
+    with api.database.writing() as connection:
+        connection.execute("UPDATE application_settings SET read_only = 1")
+    assert api.post("lfs_authenticate", SECRET | {"key_id": 11}).status_int == 200
+    assert api.rows("SELECT last_used_at FROM keys WHERE id = 11") == [(None,)]
+
+
 def test_lfs_token_is_for_one_actor(api: Api, make_api: MakeApi) -> None:
     """Keys of one user give tokens of that user; nobody else's are taken."""
     jane, other = find(api, key_id=11), find(api, user_id=2)
@@ -348,3 +356,10 @@ def test_lfs_object_identifier_400(stored: Api, gl_repository: object) -> None:
     answer = stored.get("lfs", WANTED | {"gl_repository": gl_repository})
     assert answer.status_int == 400
     assert answer.json == {"message": "400 Bad request - gl_repository is invalid"}
+
+
+def test_lfs_object_identifier_null_400(stored: Api) -> None:
+    """An identifier that is null is there, and is a bad request, too."""
+    answer = stored.get(f"lfs?oid={OID}&gl_repository")
+    assert answer.status_int == 400
+    assert answer.json == {"message": "400 Bad request - gl_repository is missing"}

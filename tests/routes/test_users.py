@@ -227,6 +227,15 @@ def test_key_use_is_recorded_once_a_day(api: Api, path: str) -> None:
     assert api.rows(select) == [("2022-08-02T12:00:01.000Z",)]
 
 
+@pytest.mark.parametrize("path", ROUTES)
+def test_key_use_is_not_recorded_on_a_read_only_instance(api: Api, path: str) -> None:
+    """A read-only instance does not note the use."""
+    with api.database.writing() as connection:
+        connection.execute("UPDATE application_settings SET read_only = 1")
+    api.post(path, "key_id=12&otp_attempt=x")
+    assert api.rows("SELECT last_used_at FROM keys WHERE id = 12") == [(None,)]
+
+
 # ------------------------------------------------------------------ recovery codes
 
 
