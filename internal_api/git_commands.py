@@ -145,6 +145,7 @@ def _attempt(
         settings.instance,
         refs,
         command.time,
+        target.missing_type,
     )
     if target.redirected and not git.finds(attempt):
         access = access._replace(target=target._replace(redirected=False))

@@ -51,11 +51,11 @@ def check(attempt: Attempt) -> Decision:
     Raises:
         ValueError: The changes of a push to a project are known, `refs` are not.
     """
-    container = attempt.container
-    if container and container.type == "design" and container.project:
-        return _check_design(attempt, container, container.project)
+    if attempt.type == "design":
+        return _check_design(attempt)
     if refusal := _check_caller(attempt):
         return refusal
+    container = attempt.container
     if container and container.snippet:
         return _check_snippet(attempt, container, container.snippet)
     if container and container.project:
@@ -113,10 +113,10 @@ def _check_protocol(attempt: Attempt) -> Decision | None:
 
 
 def _check_key(attempt: Attempt) -> Decision | None:
-    key, container = attempt.actor.key, attempt.container
+    key = attempt.actor.key
     if key is None:
         return None
-    if container and container.snippet and attempt.actor.deploy_key:
+    if attempt.type == "snippet" and attempt.actor.deploy_key:
         text = "The authentication mechanism is not supported."
         return forbid(text, "deploy keys cannot be used for snippets")
     denial = keys.denial(key, attempt.instance.ssh_key_restrictions, attempt.now)
@@ -322,11 +322,15 @@ def _check_snippet(
     return refusal or allow(f"{who} may push")
 
 
-def _check_design(attempt: Attempt, container: Container, project: Project) -> Decision:
+def _check_design(attempt: Attempt) -> Decision:
     """Decide about designs: whatever is done, only GitLab itself may."""
     if attempt.protocol != "web":
         text = "Designs are only accessible using the web interface"
         return forbid(text, f"not over {attempt.protocol}")
+    container = attempt.container
+    project = container.project if container else None
+    if container is None or project is None:
+        return not_found(attempt.missing, "there is no such project")
     refusal = _check_readable(attempt, container, project)
     if refusal:
         return refusal

@@ -171,6 +171,7 @@ class Attempt(NamedTuple):
         changes: The updates of a push, or None for `_any`: not known yet.
         container: None when there is none, or it was deleted.
         missing: The message for a container that is None.
+        missing_type: What it would be, as the type of a container.
         refs: Needed for a push of known changes to a project's repository; for `_any`
             only its merge requests count.
         now: The time, as UTC text.
@@ -185,6 +186,12 @@ class Attempt(NamedTuple):
     instance: Instance
     refs: Refs | None
     now: str
+    missing_type: str = "project"
+
+    @property
+    def type(self) -> str:
+        """The kind of repository, whether it is there or not."""
+        return self.container.type if self.container else self.missing_type
 
 
 class Decision(NamedTuple):

@@ -44,6 +44,7 @@ class Target(NamedTuple):
     Attributes:
         container: None when there is none.
         missing: The message that then tells so.
+        missing_type: What it would be, as the type of a container.
         path: The path as requested, without a leading `/` and `.git`; None where
             the repository was named by its identifier.
         redirected: Whether `path` is a former one of the project.
@@ -53,6 +54,7 @@ class Target(NamedTuple):
     missing: str = PROJECT_NOT_FOUND
     path: str | None = None
     redirected: bool = False
+    missing_type: str = "project"
 
 
 class Access(NamedTuple):
@@ -280,11 +282,11 @@ def _by_identifier(
     if row.project:
         return row, Target(row.container(kind))
     if kind == "wiki":
-        return row, Target(None, WIKI_NOT_FOUND)
+        return row, Target(None, WIKI_NOT_FOUND, missing_type=kind)
     parsable = paths.namespace_parsable(paths.normalize(path or ""))
     if kind == "project" and not parsable:
         return row, Target(None, NAMESPACE_NOT_FOUND)
-    return row, Target(None)
+    return row, Target(None, missing_type=kind)
 
 
 def _snippet(
@@ -297,7 +299,7 @@ def _snippet(
     snippet = Snippet._make(found) if found else None
     row = _select(connection, actor, "id", snippet.project_id if snippet else None)
     if snippet is None or (snippet.project_id is not None and row.project is None):
-        return row, Target(None, SNIPPET_NOT_FOUND)
+        return row, Target(None, SNIPPET_NOT_FOUND, missing_type="snippet")
     return row, Target(row.container("snippet", snippet))
 
 

@@ -10,6 +10,7 @@ from attempts import (
     DEPLOY_KEY,
     EXTERNAL,
     INSTANCE,
+    MISSING,
     PROJECT,
     PROJECT_NOT_FOUND,
     PULL,
@@ -324,6 +325,27 @@ def test_designs(
     project = PROJECT._replace(**changed)
     within = container(who, project, type="design")
     decision = check(attempt(who, action, project, protocol=protocol, container=within))
+    assert (decision.status, decision.message) == answer
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answer"),
+    [("ssh", (401, ONLY_WEB)), (None, (401, ONLY_WEB)), ("web", (404, MISSING))],
+)
+@pytest.mark.parametrize("action", [None, PULL, PUSH])
+def test_designs_of_no_project(
+    action: str | None, protocol: str | None, answer: tuple[int, str]
+) -> None:
+    """Designs that are not there are refused as those of a project nobody may see."""
+    attempted = attempt(
+        "owner",
+        action,
+        PROJECT,
+        protocol=protocol,
+        container=None,
+        missing_type="design",
+    )
+    decision = check(attempted)
     assert (decision.status, decision.message) == answer
 
 

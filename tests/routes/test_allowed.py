@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from webtest import TestResponse
 
 UNKNOWN = 999
+NOT_SUPPORTED = "The authentication mechanism is not supported."
 ANY = {"action": PUSH, "changes": "_any"}
 
 
@@ -122,6 +123,9 @@ def summary(answer: TestResponse) -> tuple[int, str | None]:
         (pull(DEVELOPER, "project-0_3"), 200, None),
         (pull(DEVELOPER, "design-3", action=None, protocol="ssh"), 401, DESIGNS),
         (pull(DEVELOPER, "design-3", protocol="web"), 200, None),
+        (pull(DEVELOPER, "design-999", action=None, protocol="ssh"), 401, DESIGNS),
+        (pull(DEVELOPER, "design-999", protocol="web"), 404, PROJECT_NOT_FOUND),
+        (pull(READING, "snippet-999"), 401, NOT_SUPPORTED),
         (pull(DEVELOPER, "project-999", action=None), 401, COMMAND),
         (pull(DEVELOPER, PRIVATE, action="git-shell"), 401, COMMAND),
         (pull(DEVELOPER, PRIVATE, action=["git-upload-pack"]), 401, COMMAND),
@@ -417,7 +421,7 @@ def test_allowed_path_404(make_api: MakeApi, path: str, message: str | None) -> 
             {},
             pull(READING, "snippet-6"),
             401,
-            "The authentication mechanism is not supported.",
+            NOT_SUPPORTED,
         ),
         (
             {},
