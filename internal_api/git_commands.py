@@ -14,7 +14,7 @@ from internal_api import git_repository
 from internal_api.access import git, paths, policies
 from internal_api.access.levels import DEVELOPER, MAINTAINER
 from internal_api.access.parameters import InvalidParameter
-from internal_api.access.refs import matches, parse_changes
+from internal_api.access.refs import has_branches, matches, parse_changes
 from internal_api.access.values import (
     Attempt,
     Change,
@@ -167,6 +167,26 @@ def decide(access: Access, attempt: Attempt, command: GitCommand, run: Run) -> D
         return Decision(False, 503, TIMED_OUT, "git took too long")  # noqa: FBT003
 
 
+def refs_at_hand(access: Access, run: Run) -> frozenset[str] | None:
+    """The branches and tags of a project whose repository is at hand, as full names.
+
+    None where it is not, or git cannot tell.
+    """
+    storage_path, container = (
+        access.settings.gitaly_storage_path,
+        access.target.container,
+    )
+    if not (storage_path and container and container.type == "project"):
+        return None
+    repository = git_repository.find(
+        storage_path, relative_path(container), git_repository.NO_QUARANTINE, run
+    )
+    try:
+        return repository.refs() if repository else None
+    except GitTimeoutError:
+        return None
+
+
 def _refs(
     connection: Connection, container: Container | None, command: GitCommand
 ) -> Refs | None:
@@ -189,13 +209,13 @@ def _ask_git(
     if container.project is None:
         return attempt
     project = container.project._replace(repository_exists=1)
-    if known and attempt.changes:
+    # GitLab asks nothing when nothing changes.
+    if known and attempt.changes != ():
         names, protected_branches = repository.refs(), known.protected_branches
         if names is None:
             names = known.names
         else:
-            empty = not any(name.startswith("refs/heads/") for name in names)
-            project = project._replace(empty_repo=empty)
+            project = project._replace(empty_repo=not has_branches(names))
         known = known._replace(
             names=names,
             is_forced=repository.is_forced,

@@ -7,12 +7,12 @@ Source: `app/services/post_receive_service.rb` and
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from internal_api import git_commands, merge_requests
-from internal_api.access.refs import is_ref_name, parse_changes
+from internal_api.access.refs import has_branches, is_ref_name, parse_changes
 from internal_api.access.values import Change, Project
 from internal_api.params import to_text
 from internal_api.repository import git_access, projects, pushes, refs
@@ -22,10 +22,33 @@ from internal_api.repository.git_access import Access
 Message = dict[str, str]
 
 
+class _Push(NamedTuple):
+    """A push that ended.
+
+    Attributes:
+        project: Whose refs changed; None for those of a wiki or a snippet.
+        changes: Those of refs that git could have.
+        names: All refs of the project, where its repository is at hand.
+    """
+
+    project: Project | None
+    changes: tuple[Change, ...]
+    names: frozenset[str] | None
+
+
 def receive(
-    connection: Connection, params: Mapping[str, Any], now: datetime
+    connection: Connection,
+    params: Mapping[str, Any],
+    now: datetime,
+    names: frozenset[str] | None = None,
 ) -> list[Message]:
     """Note a push that ended and say what the user is to see, in this order.
+
+    Args:
+        connection: In a transaction that writes.
+        params: Of the request.
+        now: The time.
+        names: The refs of the project, where its repository is at hand.
 
     Raises:
         InvalidParameter: `gl_repository`, `project` or `changes` is malformed.
@@ -42,25 +65,30 @@ def receive(
     own = project if container and container.type == "project" else None
     if own:
         projects.update_refs(connection, own.id, changes)
-    warning = _handle_push_options(connection, access, own, changes, params)
+        if names is not None:
+            own = own._replace(empty_repo=not has_branches(names))
+    push = _Push(own, changes, names)
+    warning = _handle_push_options(connection, access, push, params)
     banner = pushes.banner(connection, project and project.full_path, now)
-    basic = _merge_request_messages(connection, access, own, changes)
+    basic = _merge_request_messages(connection, access, push)
     if access.actor.user and container:
         repository = git_commands.gl_repository(container)
         user_id = access.actor.user.id
         basic += pushes.take_messages(connection, user_id, repository, now)
-    alerts = [text for text in (banner, warning) if text and text.strip()]
+    texts = [
+        ("alert", banner),
+        ("alert", warning),
+        *(("basic", text) for text in basic),
+    ]
     return [
-        *({"message": text, "type": "alert"} for text in alerts),
-        *({"message": text, "type": "basic"} for text in basic),
+        {"message": text, "type": kind} for kind, text in texts if text and text.strip()
     ]
 
 
 def _handle_push_options(
     connection: sqlite3.Connection,
     access: Access,
-    project: Project | None,
-    changes: Sequence[Change],
+    push: _Push,
     params: Mapping[str, Any],
 ) -> str | None:
     """Do what the push options say; what cannot be done becomes a warning."""
@@ -69,12 +97,12 @@ def _handle_push_options(
     options = merge_requests.push_options(raw)
     if not options or access.target.container is None:
         return None
-    if project is None:
+    if push.project is None:
         errors = ["Push options are only supported for projects"]
     elif access.actor.user is None:
         errors = ["User is required"]
     else:
-        errors = _apply(connection, project, changes, options)
+        errors = _apply(connection, push.project, push, options)
     if not errors:
         return None
     quoted = " ".join(f"'{option}'" for option in raw)
@@ -85,16 +113,20 @@ def _handle_push_options(
 def _apply(
     connection: sqlite3.Connection,
     project: Project,
-    changes: Sequence[Change],
+    push: _Push,
     options: merge_requests.Options,
 ) -> list[str]:
     target = str(options.get("target", project.default_branch))
+    if push.names is None:
+        target_exists = refs.branch_exists(connection, project.id, target)
+    else:
+        target_exists = f"refs/heads/{target}" in push.names
     handled = merge_requests.handle_push_options(
         project,
         refs.merge_requests(connection, project.id),
-        merge_requests.pushed_branches(project, changes),
+        merge_requests.pushed_branches(project, push.changes),
         options,
-        target_exists=refs.branch_exists(connection, project.id, target),
+        target_exists=target_exists,
     )
     for source, into in handled.create.items():
         refs.create_merge_request(connection, project.id, source, into)
@@ -106,10 +138,10 @@ def _apply(
 def _merge_request_messages(
     connection: sqlite3.Connection,
     access: Access,
-    project: Project | None,
-    changes: Sequence[Change],
+    push: _Push,
 ) -> list[str]:
     """A link for each branch that has, or may have, a merge request."""
+    project = push.project
     if not (project and access.settings.merge_request_links) or project.empty_repo:
         return []
     if not project.merge_requests_access_level:
@@ -118,5 +150,5 @@ def _merge_request_messages(
         access.settings.instance.external_url,
         project,
         refs.merge_requests(connection, project.id),
-        merge_requests.pushed_branches(project, changes),
+        merge_requests.pushed_branches(project, push.changes),
     )

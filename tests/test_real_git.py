@@ -1,4 +1,4 @@
-"""`POST allowed` where git itself is asked: a real repository in the storage folder."""
+"""Where git itself is asked: a real repository in the storage folder."""
 
 from __future__ import annotations
 
@@ -246,3 +246,63 @@ def test_protected_branch_from_protected_branch(
         "You can only use an existing protected branch ref as the basis of a new "
         "protected branch."
     )
+
+
+def opened(**members: object) -> dict[str, object]:
+    """A project that is empty by its seed, with an open merge request."""
+    request = {"iid": 1, "source_branch": "feature", "target_branch": "main"}
+    return {"empty": True, "branches": [], "merge_requests_open": [request | members]}
+
+
+def test_collaboration(
+    tmp_path: Path, make_api: MakeApi, repository: Repository
+) -> None:
+    """Who may push to a merge request may, though the seed calls the project empty."""
+    project = opened(allow_collaboration=True)
+    project["members"] = {"developer": "reporter"}
+    api, who = make_api(seed(tmp_path, **project)), {"user_id": DEVELOPER}
+    repository.set("refs/heads/feature", repository.second)
+    assert push(api, "", "", changes="_any", **who) is None
+    third = repository.commit(repository.second)
+    assert push(api, repository.second, third, "refs/heads/feature", **who) is None
+    assert push(api, repository.second, third, **who) is not None
+
+
+def post_receive(api: Api, *options: str, branch: str = "other") -> list[str]:
+    """What is said after a push."""
+    params = {
+        "gl_repository": "project-3",
+        "identifier": f"user-{DEVELOPER}",
+        "changes": f"{ZEROS} {'1' * 40} refs/heads/{branch}",
+        "push_options": options,
+    }
+    messages = api.post_json("post_receive", params).json["messages"]
+    return [message["message"].split(":")[0] for message in messages]
+
+
+def test_links_of_an_empty_project(
+    tmp_path: Path, make_api: MakeApi, repository: Repository
+) -> None:
+    """There are links to merge requests as soon as git has a branch."""
+    full, empty = make_api(seed(tmp_path, **opened())), make_api(seed(tmp_path))
+    assert post_receive(full) == ["To create a merge request for other, visit"]
+    repository.git("update-ref", "-d", "refs/heads/main")
+    assert post_receive(empty) == []
+
+
+def test_target_of_a_merge_request(
+    tmp_path: Path, make_api: MakeApi, repository: Repository
+) -> None:
+    """A merge request goes into a branch that git has, not into one of the seed."""
+    api = make_api(seed(tmp_path, branches=["main", "old"]))
+    repository.set("refs/heads/develop", repository.second)
+    done = post_receive(api, "mr.create", "mr.target=develop")
+    assert done == ["View merge request for other"]
+    warning, _link = post_receive(api, "mr.create", "mr.target=old", branch="third")
+    assert warning == "WARNINGS"
+
+
+def test_repository_that_is_broken(api: Api, repository: Repository) -> None:
+    """Where git cannot tell, the seed does."""
+    (repository.path / "HEAD").write_text("nonsense")
+    assert post_receive(api) == ["To create a merge request for other, visit"]

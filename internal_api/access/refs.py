@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from internal_api.access.parameters import InvalidParameter
 from internal_api.access.values import Change
@@ -50,6 +51,11 @@ def parse_changes(changes: object) -> tuple[Change, ...] | None:
 def is_ref_name(ref: str) -> bool:
     """Whether git could have such a ref: without spaces and control characters."""
     return bool(ref) and _NOT_IN_A_NAME.search(ref) is None
+
+
+def has_branches(names: Iterable[str]) -> bool:
+    """Whether there are branches among refs, of which the full names are given."""
+    return any(name.startswith(_BRANCH) for name in names)
 
 
 def branch_name(ref: str) -> str | None:

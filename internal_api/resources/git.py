@@ -282,17 +282,21 @@ class PostReceive:
     def __init__(self, service: Service) -> None:
         self._database = service.database
         self._now = service.now
+        self._run = service.run
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what the user is to be told: alerts first, each once.
 
         Raises:
-            BadRequest: No repository is named, or a malformed one.
+            InvalidParameter: No repository is named, or a malformed one.
         """
         params = req.context.params
         _require_repository(params)
+        access = git_access.ask(self._database, params)
+        # Git may take its time: no transaction waits for it.
+        names = git_commands.refs_at_hand(access, self._run)
         with self._database.writing() as connection:
-            messages = receive(connection, params, self._now())
+            messages = receive(connection, params, self._now(), names)
         body = {"messages": messages, "reference_counter_decreased": True}
         write_json(resp, 200, body)
 

@@ -490,6 +490,16 @@ def test_post_receive_order(make_api: MakeApi) -> None:
     assert post_receive(api, push_options=["mr.draft"]) == expected[:3]
 
 
+def test_post_receive_blank_messages(make_api: MakeApi) -> None:
+    """Texts without a letter are not shown."""
+    blank = {"user": "developer", "gl_repository": PRIVATE, "message": " \n"} | {
+        "type": "container_moved",
+        "expires_at": "2022-08-01T12:05:00.000Z",
+    }
+    api = make_api(world(post_push_messages=[blank], broadcast_messages=[banner(" ")]))
+    assert post_receive(api) == [("basic", created("fresh"))]
+
+
 # ---------------------------------------------------------------- what is remembered
 
 
