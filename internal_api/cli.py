@@ -19,7 +19,15 @@ from internal_api.config import (
     ConfigError,
     reason,
 )
-from internal_api.options import HELP, Argument, Command, Option, UsageError, number
+from internal_api.options import (
+    HELP,
+    Argument,
+    Command,
+    Option,
+    UsageError,
+    json_values,
+    number,
+)
 
 USAGE_STATUS = 2
 NOT_READY_STATUS = 1
@@ -253,6 +261,7 @@ COMMANDS: Mapping[str, Command] = {
                 "JSON",
                 default=(),
                 separator=" ",
+                split=json_values,
             ),
             Option(
                 "--scim-errors",

@@ -26,7 +26,7 @@ def shell(secrets: Secrets) -> str:
 
 def shared_secret(secrets: Secrets) -> str:
     """The secret itself, as GitLab Shell sent it until version 14.12."""
-    encoded = base64.b64encode(secrets.shell.strip())
+    encoded = base64.b64encode(secrets.shell.rstrip(b"\r\n"))
     return f"Gitlab-Shared-Secret: {encoded.decode()}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -29,6 +30,7 @@ class Option(NamedTuple):
         choices: Its values, if they are few.
         default: What it is where nobody says.
         separator: Between several values in the variable; empty where it takes one.
+        split: Takes the variable apart where a value may have a separator in it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Option(NamedTuple):
     choices: tuple[str, ...] | None = None
     default: Any = None
     separator: str = ""
+    split: Callable[[str], list[str]] | None = None
 
     @property
     def variable(self) -> str:
@@ -79,9 +82,13 @@ class Option(NamedTuple):
         """
         text = environ.get(self.variable, "")
         if not self.is_flag:
-            # Any space separates, where one does.
-            several = text.split(self.separator.strip() or None)
-            values = several if self.separator else [text]
+            if self.split:
+                values = self.split(text)
+            elif self.separator:
+                # Any space separates, where one does.
+                values = text.split(self.separator.strip() or None)
+            else:
+                values = [text]
             return [f"{self.name}={value}" for value in values if value]
         if text.lower() in TRUE:
             return [self.name]
@@ -203,6 +210,19 @@ class Parser(argparse.ArgumentParser):
             UsageError: This.
         """
         raise UsageError(message.removeprefix("argument "))
+
+
+def json_values(text: str) -> list[str]:
+    """Take apart values of JSON, one behind the other; what is none is the last."""
+    values, rest = list[str](), text.strip()
+    while rest:
+        try:
+            _, end = json.JSONDecoder().raw_decode(rest)
+        except (ValueError, RecursionError):
+            end = len(rest)
+        values.append(rest[:end])
+        rest = rest[end:].lstrip()
+    return values
 
 
 def number(

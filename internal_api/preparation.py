@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -47,6 +48,7 @@ class Preparation:
         self._pid = os.fork()
         if not self._pid:
             os.close(self._life)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             _prepare_and_end(partial(prepare, config, seeds), life, answer)
         os.close(answer)
         os.close(life)

@@ -6,6 +6,9 @@ do begins before it: a process beside this one prepares the database meanwhile.
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -92,7 +95,10 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
     Raises:
         ConfigError: Something that it is given cannot be used.
         OSError: A file cannot be read or made.
+        SystemExit: It is told to stop.
     """
+    # Until gunicorn takes the signal, nothing runs that is to be finished.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(os.EX_OK))
     if options.memory and (options.workers or 1) > 1:
         raise ServeError("--memory keeps the database in one process: --workers 1")
     if options.ready_file:

@@ -96,11 +96,13 @@ def test_options_of_the_environment() -> None:
         "INTERNAL_API_TLS": "",
         "INTERNAL_API_CONTROL_TOKEN": "--x=y",
         "INTERNAL_API_URL": "http://elsewhere",
+        "INTERNAL_API_FAULT": ' {"status": 500, "times": 1}{"delay": 2}\n{"a b ',
     }
     serve = COMMANDS["serve"]
     values = serve.read("serve", [], environ)
     assert values["bind"] == ("one", "two")
     assert values["seed"] == ("a b", "c")
+    assert values["fault"] == ('{"status": 500, "times": 1}', '{"delay": 2}', '{"a b')
     assert (values["memory"], values["no_control"]) == (True, False)
     assert (values["data"], values["workers"]) == (Path("/d ata"), 3)
     assert (values["tls"], values["control_token"]) == (None, "--x=y")

@@ -210,6 +210,9 @@ class Database:
             OSError: The database cannot be opened.
             sqlite3.Error: It is not there, or no longer one.
         """
+        if self.path:
+            # Who has it open reads on when it is gone.
+            self.path.stat()
         with self.reading() as connection:
             connection.execute("SELECT * FROM application_settings").fetchone()
 

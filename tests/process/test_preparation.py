@@ -90,6 +90,19 @@ def test_it_ends_with_the_server(number: int, serve: Serve, seed: Path) -> None:
     wait_until(lambda: not is_running(child))
 
 
+def test_told_to_stop_before_it_serves(
+    serve: Serve, tmp_path: Path, seed: Path
+) -> None:
+    """A server that is told to stop while it starts ends well and tidies up."""
+    path = tmp_path / "socket"
+    server = serve("--seed", seed, "--bind", f"unix:{path}", wait=False)
+    child_of(server)
+    assert path.exists()
+    server.process.terminate()
+    assert (server.process.wait(60), server.stderr) == (0, "")
+    assert not path.exists()
+
+
 def test_ignored_children(tmp_path: Path, seed: Path) -> None:
     """A parent that ignores its children hands that on, and it does not matter."""
     seed.unlink()

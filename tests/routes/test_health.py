@@ -51,6 +51,17 @@ def test_database_without_tables_503(demo: Api) -> None:
     assert demo.app.get("/-/health").body == b"GitLab OK"
 
 
+def test_file_that_is_gone_503(tmp_path: Path, clock: Clock) -> None:
+    """Who has the database open reads on, but the instance is not ready."""
+    path = tmp_path / "internal_api.db"
+    database, secrets = Database(path), Secrets(bytes(32), bytes(32))
+    database.create()
+    app = TestApp(create_app(Service(Config(data=tmp_path), database, clock), secrets))
+    assert app.get("/-/readiness").json == {"status": "ok"}
+    path.unlink()
+    assert app.get("/-/readiness", status=503).json == {"status": "failed"}
+
+
 def test_file_that_is_no_database_503(tmp_path: Path, clock: Clock) -> None:
     """A database file that was overwritten makes the instance not ready."""
     path = tmp_path / "internal_api.db"
