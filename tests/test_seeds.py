@@ -277,6 +277,7 @@ RICH: dict[str, Any] = {
         }
     ],
     "storage_limit_exclusions": [{"id": 5, "namespace": "top", "reason": "a reason"}],
+    "last_ids": {"storage_limit_exclusions": 8},
     "minutes_packs": [
         {
             "id": 2,

@@ -216,6 +216,8 @@ def buy(api: Api) -> None:
         ("POST", f"{CUSTOMERS}/{ADD_ON}", PURCHASE),
         ("POST", f"{CUSTOMERS}/storage/limit_exclusion", {"reason": "one"}),
         ("POST", "/namespaces/gnuwget/storage/limit_exclusion", {"reason": "two"}),
+        ("POST", "/namespaces/22/storage/limit_exclusion", {"reason": "three"}),
+        ("DELETE", "/namespaces/22/storage/limit_exclusion", {}),
         ("DELETE", f"{CUSTOMERS}/storage/limit_exclusion", {}),
     ):
         call = getattr(api.app, f"{method.lower()}_json")

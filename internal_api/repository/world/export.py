@@ -361,6 +361,19 @@ def _agent_authorizations(snapshot: Snapshot) -> list[Row]:
     ]
 
 
+def _last_ids(snapshot: Snapshot) -> Row:
+    """Ids that were answered and do not come again, though their entries are gone."""
+    table = "namespaces_storage_limit_exclusions"
+    ids = [row["id"] for row in snapshot.rows(table)]
+    last_ids = {
+        row["name"]: row["seq"] for row in snapshot.rows("sqlite_sequence", "name")
+    }
+    last_id = last_ids.get(table, 0)
+    return (
+        {"storage_limit_exclusions": last_id} if last_id > max(ids, default=0) else {}
+    )
+
+
 def _reference_counters(snapshot: Snapshot) -> Row:
     return {
         row["gl_repository"]: row["value"]
@@ -419,6 +432,7 @@ _ENTRIES: dict[str, Callable[[Snapshot], Row | list[Row]]] = {
     "agent_authorizations": _agent_authorizations,
     "reference_counters": _reference_counters,
     "post_push_messages": _post_push_messages,
+    "last_ids": _last_ids,
 }
 
 

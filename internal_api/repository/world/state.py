@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -113,6 +114,21 @@ def load_customers(refs: References, document: Document) -> None:
         }
         refs.rows.put(table, columns | given(exclusion), existing)
     refs.rows.flush()
+    for last_id in document.last_ids.values():
+        _raise_last_id(refs.rows.connection, _EXCLUSIONS, last_id)
+
+
+def _raise_last_id(connection: sqlite3.Connection, table: str, last_id: int) -> None:
+    """Let no entry have an id up to this one any more."""
+    connection.execute(
+        """INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0
+        WHERE NOT EXISTS (SELECT * FROM sqlite_sequence WHERE name = ?1)""",
+        (table,),
+    )
+    connection.execute(
+        "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1",
+        (table, last_id),
+    )
 
 
 def _load_of_namespace(
