@@ -172,10 +172,8 @@ def refs_at_hand(access: Access, run: Run) -> frozenset[str] | None:
 
     None where it is not, or git cannot tell.
     """
-    storage_path, container = (
-        access.settings.gitaly_storage_path,
-        access.target.container,
-    )
+    storage_path = access.settings.gitaly_storage_path
+    container = access.target.container
     if not (storage_path and container and container.type == "project"):
         return None
     repository = git_repository.find(

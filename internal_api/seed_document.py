@@ -534,7 +534,7 @@ class Document(Entry, kw_only=True):
     agent_authorizations: list[AgentAuthorization] = []
     reference_counters: dict[str, Count] = {}
     post_push_messages: list[PostPushMessage] = []
-    last_ids: dict[Literal["storage_limit_exclusions"], Count] = {}
+    last_ids: dict[Literal["storage_limit_exclusions"], Id] = {}
 
 
 class Seed(NamedTuple):

@@ -45,6 +45,8 @@ def find_authorized(
 def use_is_due(key: Key | None, instance: Instance, now: datetime) -> bool:
     """Whether the use of a key is to be recorded: at most once a day.
 
+    A read-only instance records none.
+
     Source: `app/services/keys/last_used_service.rb`.
     """
     if key is None or instance.read_only:

@@ -280,7 +280,7 @@ def _replace_policies(
     for index, (policy, known) in enumerate(zip(policies, before, strict=True)):
         refs.once(f"{at}.{table}[{index}].name", table, (project_id, policy.name))
         columns = given(policy)
-        is_same = known and all(known[name] == columns[name] for name in columns)
-        updated_at = known["updated_at"] if known and is_same else now
-        own = {"project_id": project_id, "position": index, "updated_at": updated_at}
+        own = {"project_id": project_id, "position": index, "updated_at": now}
+        if known and all(known[name] == columns[name] for name in columns):
+            own["updated_at"] = known["updated_at"]
         refs.rows.put(table, own | columns)
