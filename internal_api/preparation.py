@@ -31,7 +31,7 @@ class Preparation:
     """A process beside this one that prepares a database file.
 
     To import the server takes as long, and both are done at once. It ends with this
-    process, and then leaves nothing behind.
+    process; what it has not committed SQLite takes back.
 
     Args:
         config: Names the data directory, which exists.
@@ -43,15 +43,17 @@ class Preparation:
 
     def __init__(self, config: Config, seeds: Sequence[str]) -> None:
         self._path = config.database_path
-        self._answer, answer = os.pipe()
+        own_answer, answer = os.pipe()
         life, self._life = os.pipe()
         self._pid = os.fork()
         if not self._pid:
             os.close(self._life)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             _prepare_and_end(partial(prepare, config, seeds), life, answer)
         os.close(answer)
         os.close(life)
+        self._answer = os.fdopen(own_answer, "rb")
 
     def result(self) -> Prepared:
         """What it has prepared, when it is done.
@@ -59,18 +61,28 @@ class Preparation:
         Raises:
             ConfigError: It could not, or it has died.
         """
-        with os.fdopen(self._answer, "rb") as pipe:
-            answer = pipe.read()
-        os.close(self._life)
-        # Where SIGCHLD is ignored, the system has done so.
-        with suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
+        answer = self._answer.read()
+        self._wait()
         if not answer:
             raise ConfigError(f"{self._path}: the process that prepares it has died")
         said = json.loads(answer)
         if "error" in said:
             raise ConfigError(said["error"])
         return Prepared(said["seeded"])
+
+    def close(self) -> None:
+        """End it, unless it has told its result."""
+        if not self._answer.closed:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)
+            self._wait()
+
+    def _wait(self) -> None:
+        self._answer.close()
+        os.close(self._life)
+        # Where SIGCHLD is ignored, the system has done so.
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
 
 
 def prepare(config: Config, seeds: Sequence[str], *, memory: bool = False) -> Prepared:

@@ -25,7 +25,7 @@ from internal_api.resources.service import Service
 from internal_api.server_log import ServerLog
 from internal_api.standin.control import Control
 from internal_api.standin.faults import FaultError, decode
-from internal_api.start import Options, ServeError, Start
+from internal_api.start import TERM, Options, ServeError, Start
 from internal_api.worker import STOPPING, Worker
 
 # On two cores two workers serve 1.4 to 1.9 times of one; a stand-in takes no more.
@@ -117,6 +117,11 @@ class Server(BaseApplication):
 
 class Master(Arbiter):
     """gunicorn's master over sockets that are not its own."""
+
+    def init_signals(self) -> None:
+        """Hear the signals, and the one that waited while the server started."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, TERM)
 
     def spawn_worker(self) -> int:
         """Start a worker; signals wait until it listens for them.

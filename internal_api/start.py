@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,8 @@ from internal_api.config import Config, ConfigError
 from internal_api.listeners import Address, Listener, TcpAddress, listening, parse
 from internal_api.preparation import Preparation, Prepared, prepare
 from internal_api.secret_files import Secrets, read_or_create
+
+TERM = frozenset({signal.SIGTERM})
 
 
 class ServeError(ConfigError):
@@ -97,7 +99,8 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
         OSError: A file cannot be read or made.
         SystemExit: It is told to stop.
     """
-    # Until gunicorn takes the signal, nothing runs that is to be finished.
+    # Raised within an import it could get lost: it waits until it is heard.
+    signal.pthread_sigmask(signal.SIG_BLOCK, TERM)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(os.EX_OK))
     if options.memory and (options.workers or 1) > 1:
         raise ServeError("--memory keeps the database in one process: --workers 1")
@@ -108,15 +111,32 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
     for_client = for_clients(config.tls_path, options.tls, options.certfile)
     options = _with_certificates(config, options, addresses)
     tls = _tls_settings(options)
-    with listening(addresses) as listeners:
-        database = _database(config, options)
+    with listening(addresses) as listeners, _preparing(config, options) as database:
         yield Start(options, secrets, listeners, tls, for_client, database)
 
 
-def _database(config: Config, options: Options) -> Callable[[], Prepared]:
+@contextmanager
+def _preparing(config: Config, options: Options) -> Iterator[Callable[[], Prepared]]:
     if options.memory:
-        return partial(prepare, config, options.seed, memory=True)
-    return Preparation(config, options.seed).result
+        yield partial(prepare, config, options.seed, memory=True)
+        return
+    with closing(Preparation(config, options.seed)) as preparation:
+        yield partial(_heard, preparation.result)
+
+
+def _heard(wait: Callable[[], Prepared]) -> Prepared:
+    """Only wait for the database: who is told to stop meanwhile stops.
+
+    Raises:
+        ConfigError: It cannot be prepared.
+        OSError: A file cannot be made or read.
+        SystemExit: It is told to stop.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERM)
+    try:
+        return wait()
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, TERM)
 
 
 def _tls_settings(options: Options) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,20 @@ def test_told_to_stop_before_it_serves(
     assert path.exists()
     server.process.terminate()
     assert (server.process.wait(60), server.stderr) == (0, "")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("delay_ms", range(80, 260, 20))
+def test_told_to_stop_at_any_moment(
+    serve: Serve, tmp_path: Path, delay_ms: int
+) -> None:
+    """Whenever a server that starts is told to stop, it does, and tidies up."""
+    path = tmp_path / "socket"
+    server = serve("--bind", f"unix:{path}", wait=False)
+    wait_until(path.exists)
+    time.sleep((delay_ms - 80) / 1000)
+    server.process.terminate()
+    assert server.process.wait(60) == 0
     assert not path.exists()
 
 
