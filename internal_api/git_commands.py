@@ -33,7 +33,15 @@ from internal_api.git_repository import (
     Run,
 )
 from internal_api.params import to_text
-from internal_api.repository import git_access, keys, projects, pushes, refs, users
+from internal_api.repository import (
+    git_access,
+    keys,
+    projects,
+    pushes,
+    refs,
+    settings,
+    users,
+)
 from internal_api.repository.database import Connection, Database
 from internal_api.repository.git_access import Access
 
@@ -167,14 +175,21 @@ def decide(access: Access, attempt: Attempt, command: GitCommand, run: Run) -> D
         return Decision(False, 503, TIMED_OUT, "git took too long")  # noqa: FBT003
 
 
-def refs_at_hand(access: Access, run: Run) -> frozenset[str] | None:
+def refs_at_hand(
+    database: Database, params: Mapping[str, Any], run: Run
+) -> frozenset[str] | None:
     """The branches and tags of a project whose repository is at hand, as full names.
 
     None where it is not, or git cannot tell.
+
+    Raises:
+        InvalidParameter: `gl_repository` or `project` is malformed.
     """
-    storage_path = access.settings.gitaly_storage_path
-    container = access.target.container
-    if not (storage_path and container and container.type == "project"):
+    storage_path = database.ask(settings.read).gitaly_storage_path
+    if not storage_path:
+        return None
+    container = git_access.ask(database, params).target.container
+    if container is None or container.type != "project":
         return None
     repository = git_repository.find(
         storage_path, relative_path(container), git_repository.NO_QUARANTINE, run

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -150,7 +151,7 @@ def find(
     quarantine: Quarantine,
     run: Run = subprocess.run,
 ) -> GitRepository | None:
-    """The repository in the storage folder, if it is there.
+    """The repository in the storage folder, if it is there, and git to ask.
 
     Source: Gitaly's `internal/gitaly/storage/repository.go` (`IsGitDirectory`).
     """
@@ -158,4 +159,6 @@ def find(
         return None
     path = Path(os.path.normpath(Path(storage_path) / relative_path))
     is_repository = all((path / name).exists() for name in ("HEAD", "objects", "refs"))
-    return GitRepository(path, quarantine, run) if is_repository else None
+    if not (is_repository and shutil.which("git")):
+        return None
+    return GitRepository(path, quarantine, run)

@@ -306,3 +306,13 @@ def test_repository_that_is_broken(api: Api, repository: Repository) -> None:
     """Where git cannot tell, the seed does."""
     (repository.path / "HEAD").write_text("nonsense")
     assert post_receive(api) == ["To create a merge request for other, visit"]
+
+
+def test_git_is_missing(
+    api: Api, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without git to ask a repository is as good as none."""
+    monkeypatch.setenv("PATH", str(repository.path))
+    assert push(api, repository.second, repository.first) is None
+    assert push(api, "", "", changes="_any") is None
+    assert post_receive(api) == ["To create a merge request for other, visit"]

@@ -79,6 +79,8 @@ class Allowed:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200 with what the client tells Gitaly, else 401 or 404 with why not.
 
+        It is 422 for a project that cannot be made, and 503 where git takes too long.
+
         Raises:
             InvalidParameter: No repository is named, or a malformed one.
             BadRequest: The changes of a push are none.
@@ -292,9 +294,8 @@ class PostReceive:
         """
         params = req.context.params
         _require_repository(params)
-        access = git_access.ask(self._database, params)
         # Git may take its time: no transaction waits for it.
-        names = git_commands.refs_at_hand(access, self._run)
+        names = git_commands.refs_at_hand(self._database, params, self._run)
         with self._database.writing() as connection:
             messages = receive(connection, params, self._now(), names)
         body = {"messages": messages, "reference_counter_decreased": True}
