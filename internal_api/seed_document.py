@@ -461,8 +461,10 @@ class Finding(_Reported, kw_only=True):
     agent: str
     state: Maybe[Literal["detected", "confirmed", "dismissed", "resolved"]] = UNSET
     name: str
-    severity: Literal["info", "unknown", "low", "medium", "high", "critical"] = "high"
-    confidence: str | None = "unknown"
+    severity: Maybe[Literal["info", "unknown", "low", "medium", "high", "critical"]] = (
+        UNSET
+    )
+    confidence: Maybe[str | None] = UNSET
     location: Maybe[dict[str, Any]] = UNSET
     identifiers: Maybe[list[Any]] = UNSET
     scanner: Maybe[dict[str, Any]] = UNSET

@@ -19,6 +19,8 @@ from internal_api.seed_document import Document, Seed, SeedError
 __all__ = ["Seed", "SeedError", "Summary", "export", "load", "parse", "read"]
 
 DEMO = "demo"
+# Where msgspec says that something is wrong.
+_PLACE = re.compile(r"(.*) - at (?:`key` in )?`\$\.?([^`]*)`", re.DOTALL)
 # A step of the way to a value: the name of a key, or an index.
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # Values that the aliases of a YAML file may stand for.
@@ -57,8 +59,8 @@ def parse(name: str, content: bytes) -> Seed:
     try:
         return Seed(name, _convert({} if raw is None else raw))
     except msgspec.ValidationError as error:
-        reason, _, where = str(error).partition(" - at ")
-        key = where.removeprefix("`key` in ").strip("`").removeprefix("$.")
+        match = _PLACE.fullmatch(str(error))
+        reason, key = match.groups() if match else (str(error), "")
         raise SeedError(name, _with_names(key, raw, error), reason) from error
 
 
@@ -72,9 +74,13 @@ def _with_names(key: str, raw: Any, error: msgspec.ValidationError) -> str:
     if not dots:
         return key
     mapping = raw
-    for name, index in _STEP.findall(before):
-        mapping = mapping[name] if name else mapping[int(index)]
-    entries = list(mapping.items())
+    try:
+        for name, index in _STEP.findall(before):
+            mapping = mapping[name] if name else mapping[int(index)]
+        entries = list(mapping.items())
+    except (LookupError, TypeError, AttributeError):
+        # It is no place: somebody has made a key look like one.
+        return key
 
     def is_among(count: int) -> bool:
         mapping.clear()
@@ -86,8 +92,12 @@ def _with_names(key: str, raw: Any, error: msgspec.ValidationError) -> str:
         return False
 
     # The first one that is wrong is told.
-    name, _ = entries[bisect_left(range(1, len(entries)), True, key=is_among)]  # noqa: FBT003
-    return f"{before}.{name}{after}"
+    index = bisect_left(range(1, len(entries) + 1), True, key=is_among)  # noqa: FBT003
+    if index == len(entries):
+        return key
+    name, _ = entries[index]
+    shown = name if str(name).isprintable() else repr(name)
+    return f"{before}.{shown}{after}"
 
 
 def _content(name: str) -> bytes:

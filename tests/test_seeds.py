@@ -521,6 +521,24 @@ def test_policies_are_updated_when_they_change(
     (same, changed) = times(description="new")
     assert same == first[0]
     assert changed > first[1]
+    (same, again) = times()
+    assert same == first[0]
+    assert again > changed
+
+
+def test_what_a_finding_does_not_say_stays(database: Database, tmp_path: Path) -> None:
+    """A new finding has the defaults; one that is there keeps what it has."""
+    finding = {"uuid": "u", "project": "a/b", "agent": "x", "name": "n"}
+    places = {"agents": [{"name": "x", "project": "a/b"}]} | {
+        "projects": [{"full_path": "a/b"}]
+    }
+    select = "SELECT severity, confidence FROM vulnerability_findings"
+    found = []
+    for members in ({}, {"severity": "low", "confidence": None}, {}):
+        load(database, tmp_path, places | {"findings": [finding | members]})
+        with database.reading() as connection:
+            found.append(connection.execute(select).fetchone())
+    assert found == [("high", "unknown"), ("low", None), ("low", None)]
 
 
 def test_loading_an_export_over_the_same_state_changes_nothing(
@@ -973,6 +991,21 @@ MISTAKES: list[tuple[object, str, str]] = [
         {"groups": [{"full_path": "a", "members": {"ann": {"access_level": "boss"}}}]},
         "groups[0].members.ann.access_level",
         "Invalid enum value 'boss'",
+    ),
+    (
+        {"groups": [{"full_path": "a", "members": {"a\nb": "boss"}}]},
+        "groups[0].members.'a\\nb'",
+        "Invalid enum value 'boss'",
+    ),
+    (
+        {"groups": [{"full_path": "a", "visibility": "n - at `$.groups[...]`"}]},
+        "groups[0].visibility",
+        "Invalid enum value 'n - at ",
+    ),
+    (
+        {"settings": {}, "x - at `$.settings[...]": 1},
+        "settings[...]",
+        "Object contains unknown field `x",
     ),
     (
         {"users": [ANN], "snippets": [{"author": "ann", "project": ""}]},

@@ -279,7 +279,7 @@ def _replace_policies(
     now = Timestamp.read(refs.now.isoformat())
     for index, (policy, known) in enumerate(zip(policies, before, strict=True)):
         refs.once(f"{at}.{table}[{index}].name", table, (project_id, policy.name))
-        columns = given(policy)
+        columns = {"description": None, "enabled": 1} | given(policy)
         own = {"project_id": project_id, "position": index, "updated_at": now}
         if known and all(known[name] == columns[name] for name in columns):
             own["updated_at"] = known["updated_at"]

@@ -119,7 +119,7 @@ def load_customers(refs: References, document: Document) -> None:
 
 
 def _raise_last_id(connection: sqlite3.Connection, table: str, last_id: int) -> None:
-    """Let no entry have an id up to this one any more."""
+    """Let no request give an id up to this one any more."""
     connection.execute(
         """INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0
         WHERE NOT EXISTS (SELECT * FROM sqlite_sequence WHERE name = ?1)""",
@@ -270,7 +270,8 @@ def load_agents_state(refs: References, document: Document) -> None:
             "agent_id": refs.agent(f"{at}.agent", project_id, finding.agent),
         }
         existing = refs.rows.find(table, uuid=finding.uuid)
-        refs.rows.put(table, columns | given(finding), existing)
+        usual = {} if existing else {"severity": "high", "confidence": "unknown"}
+        refs.rows.put(table, usual | columns | given(finding), existing)
     for name, value in document.usage_counters.items():
         refs.rows.put("usage_counters", {"name": name, "value": value})
     for name, members in document.usage_unique_counters.items():
