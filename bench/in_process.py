@@ -55,11 +55,14 @@ def _allowed(world: World) -> Iterator[tuple[str, list[Question], float | None]]
         question._replace(headers=new)
         for question, new in zip(many, headers, strict=True)
     ]
-    seen = "/allowed in process, a token seen before"
-    yield seen, one, 8
-    yield "/allowed in process, a new token each time", new_tokens, 14
-    yield f"{seen}, another key and project each time", many, None
-    yield "/allowed in process, another token, key and project each time", all_new, None
+    again, other = (
+        f"/allowed in process, {pull}"
+        for pull in ("the same pull again", "another key and project each time")
+    )
+    yield f"{again}, a token seen before", one, 8
+    yield f"{again}, a new token each time", new_tokens, 14
+    yield f"{other}, a token seen before", many, None
+    yield f"{other}, a new token each time", all_new, None
 
 
 def _kubernetes(world: World) -> Iterator[tuple[str, list[Question], float | None]]:

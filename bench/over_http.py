@@ -127,8 +127,8 @@ def same_server(run: Run) -> Iterator[Figure]:
         Server(same_server_empty(other.data), one[0].request()) as empty,
     ):
         for what, questions, goal in (
-            (f"/allowed {empty_route}", one, 0.7),
-            ("the same, another key and project each time", many, None),
+            (f"/allowed, the same pull again, {empty_route}", one, 0.7),
+            ("/allowed, another key and project each time", many, None),
             (f"/agent_info {empty_route}", [info], 0.7),
         ):
             ratio, note = compare(run, Side(full, questions), Side(empty, questions))

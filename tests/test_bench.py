@@ -21,5 +21,6 @@ def test_bench_prints_a_ratio_and_its_goal() -> None:
         timeout=120,
     )
     assert bench.returncode == 0, bench.stderr
-    line = r"^  1  /allowed in process, a token seen before +\d+\.\d\dx +≤ 8\.00x  \w+$"
+    what = "/allowed in process, the same pull again, a token seen before"
+    line = rf"^  1  {what} +\d+\.\d\dx +≤ 8\.00x  \w+$"
     assert re.search(line, bench.stdout, re.MULTILINE)
