@@ -40,7 +40,7 @@ def receive(
     connection: Connection,
     params: Mapping[str, Any],
     now: datetime,
-    names: frozenset[str] | None = None,
+    names: frozenset[str] | None,
 ) -> list[Message]:
     """Note a push that ended and say what the user is to see, in this order.
 

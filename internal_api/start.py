@@ -101,7 +101,8 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
     """
     # Raised within an import it could get lost: it waits until it is heard.
     signal.pthread_sigmask(signal.SIG_BLOCK, TERM)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(os.EX_OK))
+    told = _Told()
+    signal.signal(signal.SIGTERM, told)
     if options.memory and (options.workers or 1) > 1:
         raise ServeError("--memory keeps the database in one process: --workers 1")
     if options.ready_file:
@@ -111,7 +112,8 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
     for_client = for_clients(config.tls_path, options.tls, options.certfile)
     options = _with_certificates(config, options, addresses)
     tls = _tls_settings(options)
-    with listening(addresses) as listeners, _preparing(config, options) as database:
+    with listening(addresses) as listeners, _preparing(config, options) as prepared:
+        database = partial(told.heard, prepared)
         yield Start(options, secrets, listeners, tls, for_client, database)
 
 
@@ -121,22 +123,40 @@ def _preparing(config: Config, options: Options) -> Iterator[Callable[[], Prepar
         yield partial(prepare, config, options.seed, memory=True)
         return
     with closing(Preparation(config, options.seed)) as preparation:
-        yield partial(_heard, preparation.result)
+        yield preparation.result
 
 
-def _heard(wait: Callable[[], Prepared]) -> Prepared:
-    """Only wait for the database: who is told to stop meanwhile stops.
+class _Told:
+    """Handles SIGTERM until gunicorn does: nothing runs that is to be finished."""
 
-    Raises:
-        ConfigError: It cannot be prepared.
-        OSError: A file cannot be made or read.
-        SystemExit: It is told to stop.
-    """
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERM)
-    try:
-        return wait()
-    finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, TERM)
+    def __init__(self) -> None:
+        self._is_told = False
+
+    def __call__(self, *_: object) -> None:
+        """Stop.
+
+        Raises:
+            SystemExit: So.
+        """
+        self._is_told = True
+        sys.exit(os.EX_OK)
+
+    def heard(self, prepare: Callable[[], Prepared]) -> Prepared:
+        """Prepare a database, and stop when told to.
+
+        Raises:
+            ConfigError: It cannot be prepared.
+            OSError: A file cannot be made or read.
+            SystemExit: It is told to stop.
+        """
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, TERM)
+        try:
+            return prepare()
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, TERM)
+            if self._is_told:
+                # Whatever was made of it.
+                sys.exit(os.EX_OK)
 
 
 def _tls_settings(options: Options) -> Mapping[str, object]:

@@ -104,6 +104,16 @@ def test_told_to_stop_before_it_serves(
     assert not path.exists()
 
 
+def test_told_to_stop_while_it_waits_for_a_seed(serve: Serve, seed: Path) -> None:
+    """Also a server without a file stops when its seed does not come."""
+    server = serve("--memory", "--seed", seed, wait=False)
+    descriptors = Path(f"/proc/{server.process.pid}/fd")
+    wait_until(lambda: any(file.is_socket() for file in descriptors.iterdir()))
+    time.sleep(0.3)
+    server.process.terminate()
+    assert (server.process.wait(60), server.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("delay_ms", range(80, 260, 20))
 def test_told_to_stop_at_any_moment(
     serve: Serve, tmp_path: Path, delay_ms: int
