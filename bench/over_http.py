@@ -128,7 +128,7 @@ def same_server(run: Run) -> Iterator[Figure]:
     ):
         for what, questions, goal in (
             (f"/allowed, the same pull again, {empty_route}", one, 0.7),
-            ("/allowed, another key and project each time", many, None),
+            ("/allowed, another key and project each time", many, 0.7),
             (f"/agent_info {empty_route}", [info], 0.7),
         ):
             ratio, note = compare(run, Side(full, questions), Side(empty, questions))
