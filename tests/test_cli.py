@@ -315,7 +315,8 @@ def test_token_of_a_short_secret() -> None:
     assert client_headers.shell(secrets).startswith("Gitlab-Shell-Api-Request: ")
 
 
-def test_shared_secret() -> None:
-    """The secret is sent as Base64, without the end of its line."""
-    header = client_headers.shared_secret(Secrets(b"secret\n", bytes(32)))
-    assert header == f"Gitlab-Shared-Secret: {base64.b64encode(b'secret').decode()}"
+@pytest.mark.parametrize("secret", [b"secret", b" a secret\t"])
+def test_shared_secret(secret: bytes) -> None:
+    """The secret is sent as Base64, without the end of its line, but with blanks."""
+    header = client_headers.shared_secret(Secrets(secret + b"\n", bytes(32)))
+    assert header == f"Gitlab-Shared-Secret: {base64.b64encode(secret).decode()}"

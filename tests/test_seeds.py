@@ -1008,6 +1008,21 @@ MISTAKES: list[tuple[object, str, str]] = [
         "Object contains unknown field `x",
     ),
     (
+        {
+            "projects": [DOG],
+            "agents": [AGENT],
+            "agent_authorizations": [
+                {
+                    "agent": AGENT["name"],
+                    "agent_project": AGENT["project"],
+                    "project": "",
+                }
+            ],
+        },
+        "agent_authorizations[0].project",
+        "there is no project",
+    ),
+    (
         {"users": [ANN], "snippets": [{"author": "ann", "project": ""}]},
         "snippets[0].project",
         "there is no project",
