@@ -283,6 +283,11 @@ def to_text(value: object) -> str | None:
     return str(value) if isinstance(value, int | float) else None
 
 
+def no_text(name: str, params: Mapping[str, object]) -> str:
+    """Say what is wrong with a parameter that should be a text and is none."""
+    return f"{name} is {'missing' if params.get(name) is None else 'invalid'}"
+
+
 def present(value: object) -> bool:
     """Tell whether Ruby takes the value for true: all but null and false."""
     return value is not None and value is not False

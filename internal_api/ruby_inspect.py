@@ -33,6 +33,13 @@ _ESCAPES = {
 _BMP_END = 0x10000
 
 
+def to_s(value: object) -> str:
+    """Show a value of JSON as Ruby's `to_s` does."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else inspect(value)
+
+
 def inspect(value: object) -> str:
     """Show a value of JSON as Ruby's `inspect` does.
 

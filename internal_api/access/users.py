@@ -13,6 +13,19 @@ from internal_api.access.values import User
 _NON_INTERNAL_TYPES = frozenset(
     ("human", "project_bot", "service_user", "service_account")
 )
+# `blocked?` of `app/models/user.rb`.
+BLOCKED_STATES = frozenset(
+    ("blocked", "ldap_blocked", "banned", "blocked_pending_approval")
+)
+
+
+def may_log_in(user: User) -> bool:
+    """Whether a user may log in at all.
+
+    Source: `log_in`, `app/policies/global_policy.rb`.
+    """
+    is_internal = user.user_type not in _NON_INTERNAL_TYPES
+    return user.state not in BLOCKED_STATES and not is_internal
 
 
 def denial(user: User, external_url: str) -> str | None:

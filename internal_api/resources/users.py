@@ -15,14 +15,16 @@ from typing import Any
 
 import falcon
 
+from internal_api.access.users import BLOCKED_STATES, may_log_in
 from internal_api.access.values import Actor, User
 from internal_api.auth import Scheme
 from internal_api.dates import parse_date
-from internal_api.errors import BadRequest, Refused, write_json
-from internal_api.params import blank, to_text
+from internal_api.errors import ApiError, BadRequest, Refused, write_json
+from internal_api.params import blank, no_text, present, to_text
 from internal_api.repository import git_access, keys, settings, users
 from internal_api.repository.database import Connection
 from internal_api.resources.service import Service
+from internal_api.ruby_inspect import to_s
 
 RECOVERY_CODES = 10
 RECOVERY_CODE_BYTES = 8
@@ -36,9 +38,6 @@ SCOPES = (
     "read_user",
     "write_registry",
     "write_repository",
-)
-BLOCKED_STATES = frozenset(
-    {"blocked", "ldap_blocked", "banned", "blocked_pending_approval"}
 )
 OTP_DRIFT_STEPS = 1
 INVALID_OTP = "Invalid OTP"
@@ -66,8 +65,8 @@ class KeyRoute(ABC):
     """A route for the user of a key; all that a request does is one transaction.
 
     Attributes:
-        documented: Whether a `user_id` alone is enough, as documented; GitLab has
-            wanted a key since 13.2.
+        documented: Whether the documentation names it: a `user_id` is looked at, and
+            alone is enough there, where GitLab has wanted a key since 13.2.
     """
 
     authentication = Scheme.SHELL
@@ -86,11 +85,15 @@ class KeyRoute(ABC):
         Raises:
             BadRequest: A parameter is missing, or of a type that Rails chokes on.
         """
+        refusal = None
         with self._database.writing() as connection:
             try:
-                body: object = self.answer(connection, req.context.params)
-            except Refused as refusal:
-                body, req.context.reason = refusal.body, refusal.why
+                body = self.answer(connection, req.context.params)
+            except ApiError as error:
+                # Raised outside: the use of the key stays noted.
+                refusal = error
+        if refusal:
+            raise refusal
         write_json(resp, 200, body)
 
     @abstractmethod
@@ -114,9 +117,7 @@ class KeyRoute(ABC):
         actor = self.find_actor(connection, params)
         if actor.deploy_key:
             raise Refused(deploy_key_message)
-        if actor.user is None:
-            raise Refused("Could not find a user for the given key")
-        return actor.user
+        return _user(actor)
 
     def find_actor(self, connection: Connection, params: Mapping[str, Any]) -> Actor:
         """Whoever is named, deploy keys included; the use of the key is noted.
@@ -124,16 +125,22 @@ class KeyRoute(ABC):
         Raises:
             Refused: With GitLab's message.
         """
-        now, user_id = self._now(), params.get("user_id")
+        now, has_user_id = self._now(), present(params.get("user_id"))
         actor = git_access.find_actor(connection, params)
         instance = settings.read(connection).instance
         if actor.key and keys.use_is_due(actor.key, instance, now):
             keys.record_use(connection, actor.key, now)
-        if user_id is not None and actor.user is None:
+        if self.documented and has_user_id and actor.user is None:
             raise Refused("Could not find the given user")
-        if actor.key is None and (user_id is None or not self._accepts_user_id):
+        if actor.key is None and not (has_user_id and self._accepts_user_id):
             raise Refused("Could not find the given key")
         return actor
+
+
+def _user(actor: Actor) -> User:
+    if actor.user is None:
+        raise Refused("Could not find a user for the given key")
+    return actor.user
 
 
 def _otp_secret(connection: Connection, user: User) -> str | None:
@@ -219,8 +226,8 @@ def _token_scopes(params: Mapping[str, Any]) -> list[str]:
     for scope in scopes:
         if scope not in SCOPES:
             valid = ", ".join(f'"{name}"' for name in SCOPES)
-            text = to_text(scope) or ""
-            raise Refused(f"Invalid scope: '{text}'. Valid scopes are: [{valid}]")
+            text = f"Invalid scope: '{to_s(scope)}'. Valid scopes are: [{valid}]"
+            raise Refused(text)
     return scopes
 
 
@@ -247,10 +254,9 @@ class TwoFactorConfig(KeyRoute):
         Raises:
             Refused: There is no such key.
         """
-        actor = self.find_actor(connection, params)
-        required = False
-        if actor.user and not actor.deploy_key:
-            required, _secret = users.two_factor(connection, actor.user.id)
+        actor, required = self.find_actor(connection, params), False
+        if not actor.deploy_key:
+            required, _secret = users.two_factor(connection, _user(actor).id)
         return {"success": True, "two_factor_required": required}
 
 
@@ -272,9 +278,11 @@ class ManualOtpCheck(KeyRoute):
         """
         user = self.find_user(connection, params, NO_DEPLOY_KEY)
         secret = _otp_secret(connection, user)
+        if not may_log_in(user):
+            raise Refused("Your account is locked")
         attempt = to_text(params.get("otp_attempt"))
         if attempt is None:
-            raise BadRequest("otp_attempt is missing")
+            raise BadRequest(no_text("otp_attempt", params))
         timestep = _timestep(secret, attempt, self._now()) if secret else None
         if timestep is None or not users.consume_otp(connection, user.id, timestep):
             raise Refused(INVALID_OTP)

@@ -147,6 +147,7 @@ DEPLOY_KEY = {
     PUSH: "Deploy keys cannot be used for Two Factor",
 }
 ROUTES = [*DEPLOY_KEY, CONFIG]
+LOOKING_AT_USERS = (CODES, TOKEN)
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -161,6 +162,8 @@ ROUTES = [*DEPLOY_KEY, CONFIG]
         ({"username": "Jane"}, NO_KEY),
         ({"identifier": "user-2"}, NO_KEY),
         ({"identifier": "key-12"}, NO_KEY),
+        ({"user_id": None}, NO_KEY),
+        ({"user_id": False}, NO_KEY),
         ({"user_id": 0}, NO_USER),
         ({"user_id": 99}, NO_USER),
         ({"user_id": ""}, NO_USER),
@@ -170,18 +173,16 @@ ROUTES = [*DEPLOY_KEY, CONFIG]
 def test_nobody_is_meant(
     api: Api, path: str, params: dict[str, Any], message: str
 ) -> None:
-    """Without a key, or with an unknown one, all routes for users refuse alike."""
+    """Without a key all routes for users refuse; two of them tell of the user first."""
+    if path not in LOOKING_AT_USERS:
+        message = NO_KEY
     assert refusal(api.post_json(path, params)) == message
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_key_without_user(userless_key: Api, path: str) -> None:
-    """A key that is nobody's is refused, but where only the key matters."""
-    answer = userless_key.post(path, "key_id=11")
-    if path == CONFIG:
-        assert answer.json == {"success": True, "two_factor_required": False}
-    else:
-        assert refusal(answer) == USERLESS
+    """A key that is nobody's is refused."""
+    assert refusal(userless_key.post(path, "key_id=11")) == USERLESS
 
 
 @pytest.mark.parametrize("path", DEPLOY_KEY)
@@ -301,6 +302,7 @@ def test_every_token_is_another(api: Api) -> None:
         ({"scopes": [""]}, f"Invalid scope: ''. Valid scopes are: {SCOPES}"),
         ({"scopes": [None]}, f"Invalid scope: ''. Valid scopes are: {SCOPES}"),
         ({"scopes": [1]}, f"Invalid scope: '1'. Valid scopes are: {SCOPES}"),
+        ({"scopes": [["a"]]}, f"Invalid scope: '[\"a\"]'. Valid scopes are: {SCOPES}"),
         *(
             (
                 {"scopes": ["api", scope, "worse"], "expires_at": "x"},
@@ -478,12 +480,41 @@ def test_odd_otp(api: Api, attempt: object) -> None:
     assert not check(api, attempt)
 
 
-@pytest.mark.parametrize("attempt", [None, [], ["123456"], {}])
-def test_manual_otp_check_400(api: Api, attempt: object) -> None:
-    """Without a code there is nothing to check."""
+@pytest.mark.parametrize(
+    ("attempt", "problem"),
+    [(None, "missing"), ([], "invalid"), (["123456"], "invalid"), ({}, "invalid")],
+)
+def test_manual_otp_check_400(api: Api, attempt: object, problem: str) -> None:
+    """Without a code there is nothing to check; the use of the key is noted."""
     answer = api.post_json(MANUAL, {"key_id": 12, "otp_attempt": attempt})
     assert answer.status_int == 400
-    assert answer.json == {"message": "400 Bad request - otp_attempt is missing"}
+    text = f"400 Bad request - otp_attempt is {problem}"
+    assert answer.json == {"message": text}
+    assert api.rows("SELECT id FROM keys WHERE last_used_at IS NOT NULL") == [(12,)]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"state": "blocked"},
+        {"state": "ldap_blocked"},
+        {"state": "banned"},
+        {"state": "blocked_pending_approval"},
+        {"user_type": "support_bot"},
+    ],
+)
+def test_manual_otp_check_of_a_locked_account(
+    make_api: MakeApi, about: dict[str, Any]
+) -> None:
+    """Who may not log in is told so, whatever the code; a deactivated user may."""
+    user = {"username": "Jane", "two_factor_enabled": True, "otp_secret": OTP_SECRET}
+    key = {"id": 12, "user": "Jane", "key": ed25519(1)}
+    api = make_api({"users": [user | about], "keys": [key]})
+    for attempt in (code(api), "000000", None):
+        answer = api.post_json(MANUAL, {"key_id": 12, "otp_attempt": attempt})
+        assert refusal(answer) == "Your account is locked"
+    api = make_api({"users": [user | {"state": "deactivated"}], "keys": [key]})
+    assert check(api, code(api))
 
 
 def test_otp_of_a_user_without_secret(api: Api) -> None:
