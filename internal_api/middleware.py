@@ -18,7 +18,8 @@ from internal_api.params import MalformedRequest, ParameterError
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 FORM = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
+# What Rack reads as a form with parts.
+MULTIPART = frozenset({"multipart/form-data", "multipart/related", "multipart/mixed"})
 JSON = "application/json"
 SCIM_JSON = "application/scim+json"
 
@@ -130,17 +131,20 @@ def _read_parameters(
     content_type = req.env.get("CONTENT_TYPE", "")
     media_type = content_type.partition(";")[0].strip().lower()
     read: dict[str, object] = {}
+    refusal: Exception | None = None
     if media_type in (JSON, SCIM_JSON):
         read = params.parse_json(body)
     elif media_type == FORM:
         read = params.parse_query(body.decode("latin-1"))
-    elif media_type == MULTIPART:
+    elif media_type in MULTIPART:
         try:
             read = params.parse_multipart(body, content_type)
-        except ParameterError as refusal:
-            req.context.refusal = refusal
+        except ParameterError as error:
+            refusal = error
     elif req.method in BODY_METHODS:
-        req.context.refusal = UnsupportedMediaType(media_type)
+        refusal = UnsupportedMediaType(media_type)
+    # What format is asked for is looked at before the body.
+    req.context.refusal = req.context.refusal or refusal
     req.context.params = params.merge(query, read) if query else read
 
 
@@ -148,6 +152,6 @@ def _not_acceptable(name: object) -> NotAcceptable:
     if isinstance(name, str):
         return NotAcceptable(name)
     # Hardly anybody sends a list or nothing.
-    from internal_api.ruby_inspect import inspect  # noqa: PLC0415
+    from internal_api.ruby_inspect import to_s  # noqa: PLC0415
 
-    return NotAcceptable("" if name is None else inspect(name))
+    return NotAcceptable(to_s(name))

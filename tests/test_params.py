@@ -237,6 +237,8 @@ def test_multipart_fields_nest_as_in_a_query() -> None:
     expected = {"a": "v", "scopes": ["x", "é"]}
     assert params.parse_multipart(body, CONTENT_TYPE) == expected
     assert params.parse_multipart(b"", CONTENT_TYPE) == {}
+    related = CONTENT_TYPE.replace("form-data", "related")
+    assert params.parse_multipart(body, related) == expected
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,14 @@ def test_unsupported_media_type_415(demo: Api, content_type: str, named: str) ->
     assert answer == refusal(415, error)
 
 
+def test_format_is_looked_at_before_the_body(demo: Api) -> None:
+    """Of an unknown format and a body of an unknown type, the format is told."""
+    environ = {"body": b"x", "CONTENT_TYPE": "text/plain", "QUERY_STRING": "format=xml"}
+    error = "The requested format 'xml' is not supported."
+    answer = call(demo, "POST", f"{PREFIX}allowed", **environ)
+    assert answer == refusal(406, error)
+
+
 def test_no_body_415_not(demo: Api) -> None:
     """Without a body its type does not matter."""
     answer = call(demo, "POST", f"{PREFIX}allowed", CONTENT_TYPE="text/plain")
