@@ -30,6 +30,7 @@ from internal_api.lfs_token import LfsToken
 from internal_api.params import (
     integer,
     mapping,
+    no_text,
     optional,
     requires,
     string,
@@ -266,11 +267,11 @@ class PreReceive:
         """Count the push; the repository need not exist.
 
         Raises:
-            BadRequest: `gl_repository` is missing.
+            BadRequest: `gl_repository` is missing, or no text.
         """
         gl_repository = to_text(req.context.params.get("gl_repository"))
         if gl_repository is None:
-            raise BadRequest("gl_repository is missing")
+            raise BadRequest(no_text("gl_repository", req.context.params))
         with self._database.writing() as connection:
             pushes.increase_counter(connection, gl_repository, self._now())
         write_json(resp, 200, {"reference_counter_increased": True})
@@ -319,13 +320,17 @@ class LfsObject:
 
         Raises:
             ParameterError: `oid` or `gl_repository` is missing.
-            InvalidParameter: `gl_repository` is null or malformed.
+            InvalidParameter: The object is there, `gl_repository` is null or malformed.
             NotFound: The project has no such object.
         """
         params = validate(LFS_PARAMS, req.context.params)
+        oid = params["oid"] or ""
+        path = self._lfs_path / oid[:2] / oid[2:4] / oid[4:]
+        # An id is hexadecimal; any other text might lead elsewhere.
+        if not (oid.isalnum() and path.is_file()):
+            raise NotFound().because("there is no such LFS object")
         if params["gl_repository"] is None:
             raise InvalidParameter("gl_repository is missing")
-        oid = params["oid"] or ""
         access = git_access.ask(
             self._database, {"gl_repository": params["gl_repository"]}
         )
@@ -334,8 +339,7 @@ class LfsObject:
             raise NotFound().because("there is no such project")
         with self._database.reading() as connection:
             linked = projects.has_lfs_object(connection, container.project.id, oid)
-        path = self._lfs_path / oid[:2] / oid[2:4] / oid[4:]
-        if not linked or not path.is_file():
+        if not linked:
             raise NotFound().because("the project has no such LFS object")
         resp.content_type = "application/octet-stream"
         if req.get_header("X-Sendfile-Type") == "X-Sendfile":

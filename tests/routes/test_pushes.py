@@ -110,12 +110,21 @@ def test_pre_receive_unknown_repository_200(
     assert counters(api) == [(gl_repository, 1)]
 
 
-@pytest.mark.parametrize("params", [{}, {"gl_repository": None}, {"gl_repository": []}])
-def test_pre_receive_400(make_api: MakeApi, params: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({}, "missing"),
+        ({"gl_repository": None}, "missing"),
+        ({"gl_repository": []}, "invalid"),
+    ],
+)
+def test_pre_receive_400(
+    make_api: MakeApi, params: dict[str, Any], problem: str
+) -> None:
     """Without a repository there is nothing to count."""
     answer = make_api(world()).post_json("pre_receive", params)
     assert answer.status_int == 400
-    text = "400 Bad request - gl_repository is missing"
+    text = f"400 Bad request - gl_repository is {problem}"
     assert answer.json == {"message": text}
 
 
