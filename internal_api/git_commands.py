@@ -14,7 +14,7 @@ from internal_api import git_repository
 from internal_api.access import git, paths, policies
 from internal_api.access.levels import DEVELOPER, MAINTAINER
 from internal_api.access.parameters import InvalidParameter
-from internal_api.access.refs import has_branches, matches, parse_changes
+from internal_api.access.refs import ANY_CHANGES, has_branches, matches, parse_changes
 from internal_api.access.values import (
     Attempt,
     Change,
@@ -32,7 +32,7 @@ from internal_api.git_repository import (
     Quarantine,
     Run,
 )
-from internal_api.params import to_text
+from internal_api.params import blank, to_text
 from internal_api.repository import (
     git_access,
     keys,
@@ -43,7 +43,7 @@ from internal_api.repository import (
     users,
 )
 from internal_api.repository.database import Connection, Database
-from internal_api.repository.git_access import Access
+from internal_api.repository.git_access import Access, Target
 
 PUSH = git.RECEIVE_PACK
 # What protects the default branch of a new project, by the instance's setting.
@@ -72,6 +72,8 @@ class GitCommand(NamedTuple):
         quarantine: Where the objects of the push are.
         time: When it is asked, as UTC text.
         problem: What is wrong with the changes; then there are none.
+        namespace_path: The group that a login by SSH certificate is confined to, where
+            the client asks before it runs the command.
     """
 
     action: str | None
@@ -80,6 +82,7 @@ class GitCommand(NamedTuple):
     quarantine: Quarantine
     time: str
     problem: str | None
+    namespace_path: str | None
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], now: datetime) -> GitCommand:
@@ -99,7 +102,15 @@ class GitCommand(NamedTuple):
             Quarantine.from_env(params.get("env")),
             iso_time(now),
             problem,
+            _namespace_path(params),
         )
+
+
+def _namespace_path(params: Mapping[str, Any]) -> str | None:
+    """The only namespace that may be reached; what Gitaly asks later is of any."""
+    if params.get("changes") != ANY_CHANGES or blank(params.get("namespace_path")):
+        return None
+    return to_text(params["namespace_path"]) or ""
 
 
 def ask(
@@ -154,10 +165,20 @@ def _attempt(
         refs,
         command.time,
         target.missing_type,
+        _is_confined(target, command),
     )
     if target.redirected and not git.finds(attempt):
         access = access._replace(target=target._replace(redirected=False))
     return access, attempt
+
+
+def _is_confined(target: Target, command: GitCommand) -> bool:
+    """Whether a login by certificate is confined to a group that is another's."""
+    if command.namespace_path is None:
+        return False
+    project = target.container and target.container.project
+    path = project.full_path if project else target.path or ""
+    return path.partition("/")[0].lower() != command.namespace_path.lower()
 
 
 def decide(access: Access, attempt: Attempt, command: GitCommand, run: Run) -> Decision:
@@ -266,7 +287,7 @@ def effects(
     """What follows from a decision."""
     (key, user), instance = access.actor, access.settings.instance
     is_noted = user is None or user.last_activity_on == command.time[:10]
-    is_pull = command.action != PUSH and decision.allowed
+    is_pull = command.action in git.DOWNLOAD_COMMANDS and decision.allowed
     if is_noted or not is_pull or instance.read_only:
         user = None
     return Effects(

@@ -36,7 +36,9 @@ def find(
     """What the same pull was answered, if that still holds."""
     kind = to_text(params.get("action")), to_text(params.get("protocol"))
     known: Answer | None = access.answers.get((follow, kind))
-    if known is None or known.day != now.date() or params.get("env"):
+    if known is None or known.day != now.date():
+        return None
+    if params.get("env") or params.get("namespace_path"):
         return None
     is_due = use_is_due(access.actor.key, access.settings.instance, now)
     return None if is_due else known.body

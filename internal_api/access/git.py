@@ -86,6 +86,7 @@ def _check_caller(attempt: Attempt) -> Decision | None:
         or _check_key(attempt)
         or _check_user(attempt)
         or _check_command(attempt)
+        or _check_namespace(attempt)
     )
 
 
@@ -147,6 +148,17 @@ def _check_command(attempt: Attempt) -> Decision | None:
         text = "The command you're trying to execute is not allowed."
         reason = f"unknown action {action!r}"
     return forbid(text, reason)
+
+
+def _check_namespace(attempt: Attempt) -> Decision | None:
+    """Refuse a login by certificate whose group is not that of the project.
+
+    Source: `ee/lib/ee/gitlab/git_access_project.rb`.
+    """
+    if not attempt.is_confined or attempt.type != "project":
+        return None
+    text = "You are not allowed to access projects in this namespace."
+    return forbid(text, "the SSH certificate is for another group")
 
 
 def _check_readable(

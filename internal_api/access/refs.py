@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from internal_api.access.parameters import InvalidParameter
 from internal_api.access.values import Change
 
-_ANY = "_any"
+# Which updates it will be is not known yet.
+ANY_CHANGES = "_any"
 _BRANCH = "refs/heads/"
 _TAG = "refs/tags/"
 _FIELDS = 3
@@ -35,7 +36,7 @@ def parse_changes(changes: object) -> tuple[Change, ...] | None:
 
     Source: `lib/gitlab/changes_list.rb`.
     """
-    if changes == _ANY:
+    if changes == ANY_CHANGES:
         return None
     if changes is None:
         message = "changes is missing"

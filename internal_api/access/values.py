@@ -172,6 +172,8 @@ class Attempt(NamedTuple):
         container: None when there is none, or it was deleted.
         missing: The message for a container that is None.
         missing_type: What it would be, as the type of a container.
+        is_confined: Whether a login by SSH certificate is confined to a group in which
+            the project is not.
         refs: Needed for a push of known changes to a project's repository; for `_any`
             only its merge requests count.
         now: The time, as UTC text.
@@ -187,6 +189,7 @@ class Attempt(NamedTuple):
     refs: Refs | None
     now: str
     missing_type: str = "project"
+    is_confined: bool = False
 
     @property
     def type(self) -> str:

@@ -242,8 +242,9 @@ def _named(params: Mapping[str, Any]) -> tuple[_NamedActor, str | None, str | No
     identifier, path = params.get("gl_repository"), params.get("project")
     if not isinstance(identifier, _OPTIONAL_TEXT):
         raise InvalidParameter("gl_repository is invalid")
-    if not isinstance(path, _OPTIONAL_TEXT):
+    if identifier is None and not isinstance(path, _OPTIONAL_TEXT):
         raise InvalidParameter("project is invalid")
+    path = path if isinstance(path, str) else None
     return _named_actor(params), identifier, path
 
 

@@ -120,6 +120,8 @@ def summary(answer: TestResponse) -> tuple[int, str | None]:
         (pull(DEVELOPER, "wiki-999"), 404, WIKI_NOT_FOUND),
         (pull(DEVELOPER, "snippet-999"), 404, SNIPPET_NOT_FOUND),
         (pull(DEVELOPER, "project-3-wiki"), 200, None),
+        (pull(DEVELOPER, PRIVATE, project=5), 200, None),
+        (pull(DEVELOPER, "project-999", project=["a"]), 404, NAMESPACE_NOT_FOUND),
         (pull(DEVELOPER, "project-0_3"), 200, None),
         (pull(DEVELOPER, "design-3", action=None, protocol="ssh"), 401, DESIGNS),
         (pull(DEVELOPER, "design-3", protocol="web"), 200, None),
@@ -832,3 +834,60 @@ def test_allowed_rate_limit_of_address(make_api: MakeApi) -> None:
         for who, address in calls
     ]
     assert statuses == [200, 429, 200]
+
+
+CONFINED = "You are not allowed to access projects in this namespace."
+BY_CERTIFICATE = pull(None, None, username="developer", protocol="ssh", changes="_any")
+
+
+@pytest.mark.parametrize(
+    ("namespace_path", "params", "status", "message"),
+    [
+        ("Acme", {}, 200, None),
+        ("ACME", {"action": PUSH}, 200, None),
+        ("Acme", {"project": "old/path"}, 200, None),
+        ("Acme", {"project": "Acme/missing"}, 404, PROJECT_NOT_FOUND),
+        ("Acme", {"project": "missing/path"}, 401, CONFINED),
+        ("Acme", {"project": "developer/path", "action": PUSH}, 401, CONFINED),
+        ("Acm", {"action": PUSH}, 401, CONFINED),
+        ("Acme/private", {"action": ARCHIVE}, 401, CONFINED),
+        ("other", {}, 401, CONFINED),
+        ("other", {"username": "outsider"}, 401, CONFINED),
+        ("other", {"username": "blocked"}, 401, "Your account has been blocked."),
+        ("other", {"gl_repository": "project-999"}, 401, CONFINED),
+        ("other", {"gl_repository": "wiki-3"}, 200, None),
+        ("other", {"gl_repository": "snippet-6"}, 200, None),
+        ("other", {"action": PUSH, "changes": ""}, 200, None),
+        (" ", {}, 200, None),
+        (None, {}, 200, None),
+    ],
+)
+def test_allowed_with_an_ssh_certificate(
+    make_api: MakeApi,
+    namespace_path: str | None,
+    params: dict[str, Any],
+    status: int,
+    message: str | None,
+) -> None:
+    """A certificate of a group's CA opens the projects of that group only."""
+    named = {"project": "Acme/private", "namespace_path": namespace_path} | params
+    answer = make_api(world()).post_json("allowed", BY_CERTIFICATE | named)
+    assert summary(answer) == (status, message)
+
+
+def test_allowed_with_an_ssh_certificate_beside_others(make_api: MakeApi) -> None:
+    """What a login without a certificate was answered does not count for one."""
+    api, named = make_api(world()), BY_CERTIFICATE | {"project": "Acme/private"}
+    for namespace_path, status in ((None, 200), ("other", 401), ("Acme", 200)) * 2:
+        sent = named | {"namespace_path": namespace_path}
+        assert api.post_json("allowed", sent).status_int == status
+
+
+def test_no_project_is_made_with_the_certificate_of_a_group(make_api: MakeApi) -> None:
+    """A push makes a project in one's own namespace, but not by such a login."""
+    api = make_api(world())
+    sent = BY_CERTIFICATE | {"project": "developer/made", "action": PUSH}
+    refused = api.post_json("allowed", sent | {"namespace_path": "Acme"})
+    assert summary(refused) == (401, CONFINED)
+    assert api.rows("SELECT count(*) FROM projects") == [(3,)]
+    assert summary(api.post_json("allowed", sent)) == (200, None)

@@ -293,6 +293,8 @@ def test_allowed_last_used_at_missing_project(make_api: MakeApi) -> None:
         ({"action": PUSH, "changes": "_any"}, None),
         ({"gl_repository": "project-999"}, None),
         ({"action": "nothing"}, None),
+        ({"gl_repository": "design-3", "protocol": "web"}, "2022-08-01"),
+        ({"gl_repository": "design-3", "protocol": "web", "action": None}, None),
     ],
 )
 def test_allowed_last_activity_on(
