@@ -127,7 +127,7 @@ def wait(
 ) -> None:
     """Wait until a server is ready: http://…, https://… or unix:PATH.
 
-    The prefix is for sockets; in a URL it is the path.
+    The prefix may as well be the path of the URL.
     """
     from internal_api import readiness  # noqa: PLC0415
 

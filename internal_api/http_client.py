@@ -39,7 +39,7 @@ def connect(
         url: `http://…`, `https://…`, `unix:PATH` or `http+unix://` and the encoded
             path.
         timeout: In seconds.
-        root: The relative root of an instance behind a socket.
+        root: The relative root of the instance, where the URL has no path.
         ca_file: Who signed the certificate; None asks the system.
 
     Raises:
@@ -49,7 +49,8 @@ def connect(
         return UnixConnection(url.removeprefix("unix:"), timeout), root
     try:
         parts = urlsplit(url)
-        host, port, prefix = parts.hostname, parts.port, parts.path.rstrip("/")
+        host, port = parts.hostname, parts.port
+        prefix = parts.path.rstrip("/") or root
     except ValueError as error:
         raise ConfigError(f"{url}: {error}") from error
     if parts.scheme == "http+unix":

@@ -11,7 +11,12 @@ import hmac
 import falcon
 
 from internal_api.auth import Scheme, ShellSecret
-from internal_api.errors import RecordNotFound, UnprocessableEntity, write_json
+from internal_api.errors import (
+    RecordNotFound,
+    Unauthorized,
+    UnprocessableEntity,
+    write_json,
+)
 from internal_api.params import blank, to_id
 from internal_api.repository import projects, settings
 from internal_api.repository.database import Database
@@ -41,8 +46,13 @@ class Authentication:
             given = req.env.get(TOKEN_HEADER)
         if isinstance(given, str) and self._is_token(given):
             req.context.scheme = "error tracking token"
-        else:
+            return
+        try:
             self._shell.authenticate(req)
+        except Unauthorized as refusal:
+            if given is not None:
+                refusal.because(f"a wrong error tracking token; {refusal.why}")
+            raise
 
     def _is_token(self, given: str) -> bool:
         with self._database.reading() as connection:

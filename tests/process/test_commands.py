@@ -19,7 +19,10 @@ def test_wait_for_a_server(serve: Serve) -> None:
         *("--bind", "127.0.0.1:0", "--bind", "unix:s", "--relative-url-root", "/root")
     )
     path = server.ready["socket"]
-    assert run("wait", server.ready["url"]).returncode == 0
+    url = server.ready["url"]
+    assert run("wait", url).returncode == 0
+    bare = url.removesuffix("/root")
+    assert run("wait", bare, "--relative-url-root", "/root").returncode == 0
     for url in (f"unix:{path}", f"http+unix://{quote(path, safe='')}"):
         result = run("wait", url, "--relative-url-root", "/root")
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

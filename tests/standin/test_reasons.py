@@ -76,6 +76,22 @@ def test_protected_branch(api: StandinApi) -> None:
     assert answer.headers[REASON] == reason
 
 
+@pytest.mark.parametrize(
+    ("headers", "params"),
+    [
+        ({"Gitlab-Error-Tracking-Token": "hush"}, {}),
+        ({}, {"error_tracking_token": "hush"}),
+    ],
+)
+def test_error_tracking_token(
+    api: StandinApi, headers: dict[str, str], params: dict[str, Any]
+) -> None:
+    """A wrong error tracking token is told of, but not repeated."""
+    answer = api.api.post_json("error_tracking/allowed", params, headers=headers)
+    reason = "a wrong error tracking token; no JWT; no shared secret, or a wrong one"
+    assert (answer.status_int, answer.headers[REASON]) == (401, reason)
+
+
 def test_refusal_with_status_200(api: StandinApi) -> None:
     """What is a success to HTTP only says why, too."""
     answer = api.api.post_json("two_factor_recovery_codes", {"key_id": 999})
