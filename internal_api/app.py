@@ -15,6 +15,7 @@ import falcon
 from internal_api.auth import authenticate_nobody
 from internal_api.errors import Gone, add_error_handlers
 from internal_api.middleware import Gate
+from internal_api.repository.snapshots import Snapshots
 from internal_api.resources.service import Service
 from internal_api.routing import Responders, Router, responders
 from internal_api.schemes import Schemes
@@ -197,7 +198,10 @@ def create_app(
     app.add_sink(_api_v3, f"{re.escape(root)}/api/v3(?:/|$)")
     if control is None:
         return app
-    return mount(partial(_create_control_app, service, control), app, root)
+    # Made before anything is asked: what is there now is the seeded state.
+    snapshots = Snapshots(service.database, config.snapshots_path)
+    create_control = partial(_create_control_app, service, control, snapshots)
+    return mount(create_control, app, root)
 
 
 def routes() -> Iterator[tuple[str, Any]]:
@@ -211,15 +215,14 @@ def _resource_class(name: str) -> Any:
     return getattr(import_module(f"internal_api.resources.{module}"), kind)
 
 
-def _create_control_app(service: Service, control: Control) -> Wsgi:
-    from internal_api.repository.snapshots import Snapshots  # noqa: PLC0415
+def _create_control_app(
+    service: Service, control: Control, snapshots: Snapshots
+) -> Wsgi:
     from internal_api.resources.standin import Standin  # noqa: PLC0415
     from internal_api.standin.app import create_control_app  # noqa: PLC0415
 
-    config, database = service.config, service.database
-    snapshots = Snapshots(database, config.snapshots_path)
     return create_control_app(
-        config.relative_url_root, Standin(control, database, snapshots)
+        service.config.relative_url_root, Standin(control, service.database, snapshots)
     )
 
 

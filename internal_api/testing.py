@@ -81,7 +81,8 @@ class InternalApi:
         Raises:
             SeedError: One is no seed, or contradicts what is there.
         """
-        seeds.load(self._database, [_read(document) for document in documents])
+        read = [_read(document) for document in documents]
+        seeds.load(self._database, read, self._control.clock())
 
     def headers(self, client: str = "shell") -> dict[str, str]:
         """The header with which a client authenticates, good for a minute.

@@ -106,7 +106,7 @@ class Seed(Resource):
 
         try:
             document = seeds.parse("seed", read_body(req.env))
-            summary = seeds.load(self._database, [document])
+            summary = seeds.load(self._database, [document], self._control.clock())
         except seeds.SeedError as error:
             raise ControlError(str(error)) from error
         write_json(resp, 200, {"seeded": str(summary)})

@@ -73,8 +73,14 @@ def test_reset_goes_back_to_what_commands_loaded(serve: Serve, tmp_path: Any) ->
 def test_other_ways_to_serve(serve: Serve, options: tuple[object, ...]) -> None:
     """In memory and with threads the control routes are the same."""
     server = serve("--seed", "demo", *options)
-    control(server, "POST", "seed", {"users": [{"username": "ada"}]})
+    # Not a control request at first: what a reset goes back to is older than any.
+    subscription = {"start_date": "2026-01-01", "plan_code": "premium"}
+    path, admin = "/api/v4/namespaces/1234/gitlab_subscription", "demo-admin-token"
+    for _ in range(2):
+        assert server.call("POST", path, subscription, {"PRIVATE-TOKEN": admin}) == 201
+        control(server, "POST", "reset")
     shell = header(server.data)
+    control(server, "POST", "seed", {"users": [{"username": "ada"}]})
     assert server.get("/api/v4/internal/discover?username=ada", shell)
     control(server, "POST", "reset")
     assert server.get("/api/v4/internal/discover?username=ada", shell) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from public_keys import ed25519
 from standin_api import PULL, StandinApi
 
 from internal_api.repository.snapshots import SEEDED, Snapshots
@@ -38,6 +39,23 @@ def test_reset_goes_back_to_the_seeded_state(api: StandinApi) -> None:
     assert usernames(api) == before
     assert fetch_as_ada(api) is None
     assert api.pull().status_int == 200
+
+
+def test_reset_undoes_what_came_before_any_control_request(api: StandinApi) -> None:
+    """The seeded state is that of the start, whenever the control routes are called."""
+    Snapshots(api.api.database, api.api.data / "snapshots").save(SEEDED)
+    assert api.api.post_json("pre_receive", {"gl_repository": "a"}).status_int == 200
+    api.control("POST", "reset")
+    assert api.api.rows("SELECT * FROM reference_counters") == []
+
+
+def test_what_is_seeded_is_of_the_time_of_the_service(api: StandinApi) -> None:
+    """A key that a test seeds was made when the service's clock says."""
+    api.control("PUT", "clock", {"now": "2020-01-01T00:00:00Z", "frozen": True})
+    key = {"id": 901, "user": "ada", "key": ed25519(9)}
+    assert api.control("POST", "seed", USER | {"keys": [key]}).status_int == 200
+    select = "SELECT created_at FROM keys WHERE id = 901"
+    assert api.api.rows(select) == [("2020-01-01T00:00:00.000Z",)]
 
 
 def test_reset_forgets_requests_faults_and_the_clock(api: StandinApi) -> None:
@@ -104,6 +122,7 @@ def test_snapshot_that_cannot_be(
         ("users: [{id: 900}]", "seed: users[0]: Object missing required field"),
         ("userz: []", "seed: Object contains unknown field `userz`"),
         ("users: [", "line "),
+        ("users: !!bool maybe", "seed: a tag that does not fit its value"),
         ("- 1", "seed: Expected `object`"),
     ],
 )
@@ -122,7 +141,13 @@ def test_reset_is_safe_while_requests_run(api: StandinApi) -> None:
     """Requests beside a reset see the old state or the new one, never an error."""
     Snapshots(api.api.database, api.api.data / "snapshots").save(SEEDED)
     with ThreadPoolExecutor(4) as pool:
-        pulls = [pool.submit(api.pull) for _ in range(60)]
-        resets = [pool.submit(api.control, "POST", "reset") for _ in range(20)]
-        assert {pull.result().status_int for pull in pulls} == {200}
+        seeds, pulls, resets = [], [], []
+        for _ in range(20):
+            seeds.append(pool.submit(api.control, "POST", "seed", USER))
+            pulls += [pool.submit(fetch_as_ada, api) for _ in range(3)]
+            resets.append(pool.submit(api.control, "POST", "reset"))
+        assert {pull.result() for pull in pulls} <= {"ada", None}
+        assert {seed.result().status_int for seed in seeds} == {200}
         assert {reset.result().status_int for reset in resets} == {204}
+    api.control("POST", "reset")
+    assert "ada" not in usernames(api)
