@@ -10,11 +10,17 @@ class Log(logging.LoggerAdapter[logging.Logger]):
     """A logger as gunicorn uses it, without its log of requests: there is the journal.
 
     Only errors are logged: warnings quote request lines, and these may hold a token.
+    Of what errors quote, no query is logged.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__(logger)
         logger.setLevel(logging.ERROR)
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log something."""
+        shown = (arg.partition("?")[0] if isinstance(arg, str) else arg for arg in args)
+        super().log(level, msg, *shown, **kwargs)
 
     def access(self, *_: Any) -> None:
         """Log no requests."""

@@ -6,6 +6,7 @@ Source: documentation, "Git Authentication" and the sections after it;
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -343,7 +344,9 @@ class LfsObject:
             raise NotFound().because("the project has no such LFS object")
         resp.content_type = "application/octet-stream"
         if req.get_header("X-Sendfile-Type") == "X-Sendfile":
-            resp.set_header("X-Sendfile", str(path.absolute()))
+            # WSGI takes bytes as Latin-1.
+            bytes_of_path = os.fsencode(path.absolute())
+            resp.set_header("X-Sendfile", bytes_of_path.decode("latin-1"))
         else:
             resp.set_stream(path.open("rb"), path.stat().st_size)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from api import Api, MakeApi
+from api import Api, Clock, MakeApi
 from public_keys import ed25519
 
 from internal_api.access.values import Actor, Key
@@ -256,14 +258,19 @@ CONTENT = bytes(range(256)) * 300
 WANTED = {"oid": OID, "gl_repository": "project-3"}
 
 
-@pytest.fixture
-def stored(api: Api) -> Api:
-    """An API that has two of the objects."""
+def store(api: Api) -> Api:
+    """Let an API have two of the objects."""
     for oid in (OID, UNLINKED_OID):
         path = api.data / "lfs" / oid[:2] / oid[2:4] / oid[4:]
         path.parent.mkdir(parents=True)
         path.write_bytes(CONTENT)
     return api
+
+
+@pytest.fixture
+def stored(api: Api) -> Api:
+    """An API that has two of the objects."""
+    return store(api)
 
 
 def test_lfs_object_200(stored: Api) -> None:
@@ -281,6 +288,19 @@ def test_lfs_object_with_sendfile_200(stored: Api) -> None:
     assert (answer.status_int, answer.body) == (200, b"")
     path = stored.data.absolute() / "lfs" / OID[:2] / OID[2:4] / OID[4:]
     assert answer.headers["X-Sendfile"] == str(path)
+
+
+def test_lfs_object_below_any_path_with_sendfile_200(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """A header holds bytes, whatever the data directory is called."""
+    folder = tmp_path / "d\u00e4t\u00e4\u65e5\udcff"
+    folder.mkdir()
+    api = store(Api(folder, SEED, clock))
+    headers = api.headers() | {"X-Sendfile-Type": "X-Sendfile"}
+    answer = api.get("lfs", WANTED, headers=headers)
+    sent = answer.headers["X-Sendfile"].encode("latin-1")
+    assert Path(os.fsdecode(sent)).read_bytes() == CONTENT
 
 
 def test_lfs_object_with_another_sendfile_type_200(stored: Api) -> None:
