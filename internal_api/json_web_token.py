@@ -78,7 +78,7 @@ class JwtVerifier:
             signed = self._read(token)
         except TokenError:
             raise
-        except (ValueError, RecursionError) as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             raise TokenError("JWT: its claims cannot be read") from error
         now = self._clock()
         if now < signed.start:
@@ -143,7 +143,8 @@ def _seconds(value: object) -> float:
 
     Raises:
         ValueError: It is not a number.
+        OverflowError: It is a larger one than any time.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a time is a number")  # noqa: TRY004 - the token is bad
-    return value
+    return float(value)

@@ -253,6 +253,18 @@ def test_jwt_with_a_time_that_is_no_number_401(
     assert status_of(demo, forge('{"alg":"HS256"}', payload)) == 401
 
 
+@pytest.mark.parametrize(
+    ("claim", "sign"), [("nbf", ""), ("iat", ""), ("exp", "-"), ("exp", "")]
+)
+@pytest.mark.parametrize("digits", [309, 400, 4000])
+def test_jwt_with_a_time_beyond_all_times_401(
+    demo: Api, claim: str, sign: str, digits: int
+) -> None:
+    """A number that is larger than any time is no time."""
+    payload = f'{{"iss":"gitlab-shell","{claim}":{sign}1{"0" * digits}}}'
+    assert status_of(demo, forge('{"alg":"HS256"}', payload)) == 401
+
+
 HUGE = "1" + "0" * 5000
 DEEP = "[" * 100_000 + "]" * 100_000
 
