@@ -72,7 +72,7 @@ class Access(NamedTuple):
 
 # Which column names the actor, and its value.
 _NamedActor = tuple[str, int | str | None]
-# No project has a longer path.
+# No project has a longer path, and nobody a longer name.
 LONGEST_REMEMBERED = 1024
 # Those that name the actor, the strongest first.
 ACTOR_PARAMS = ("key_id", "user_id", "username", "identifier")
@@ -248,13 +248,17 @@ def _named(params: Mapping[str, Any]) -> tuple[_NamedActor, str | None, str | No
     return _named_actor(params), identifier, path
 
 
-def _is_long(_actor: _NamedActor, identifier: str | None, path: str | None) -> bool:
-    return len(identifier or "") + len(path or "") > LONGEST_REMEMBERED
+def _is_long(actor: _NamedActor, identifier: str | None, path: str | None) -> bool:
+    length = len(identifier or "") + len(path or "")
+    if isinstance(actor[1], str):
+        length += len(actor[1])
+    return length > LONGEST_REMEMBERED
 
 
 def find_actor(connection: Connection, params: Mapping[str, Any]) -> Actor:
     """The actor that a request names; both members are None when there is none."""
-    return connection.remember(_find, _named_actor(params), None, None).actor
+    named = {name: params.get(name) for name in ACTOR_PARAMS}
+    return find(connection, named).actor
 
 
 def _find(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from internal_api.access.refs import matches
 from internal_api.dates import iso_time
 
+# REFERENCE_EXPIRE_TIME of `lib/gitlab/reference_counter.rb`.
 COUNTER_LIFETIME = timedelta(seconds=600)
 MESSAGE_LIFETIME = timedelta(minutes=5)
 CONTAINER_MOVED = "container_moved"
@@ -121,12 +122,8 @@ def banner(
         ORDER BY starts_at DESC, id DESC""",
         (iso_time(now),),
     ).fetchall()
+    path = (full_path or "").lower()
     for message, target in rows:
-        if target and full_path and _matches(target, full_path):
+        if target and path and matches(target.removeprefix("/").lower(), path):
             return str(message)
     return next((message for message, target in rows if not target), None)
-
-
-def _matches(target_path: str, full_path: str) -> bool:
-    pattern = re.escape(target_path.removeprefix("/")).replace(r"\*", ".*")
-    return re.fullmatch(pattern, full_path, re.IGNORECASE | re.DOTALL) is not None

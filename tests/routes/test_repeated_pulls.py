@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 
 from internal_api import git_commands
 from internal_api.repository import git_access
+from internal_api.repository.database import Connection
 
 if TYPE_CHECKING:
     from api import Api, Clock, MakeApi
@@ -187,3 +188,24 @@ def test_memory_is_bounded(make_api: MakeApi) -> None:
         api.post_json("allowed", OFTEN | {"protocol": f"protocol-{number}"})
         api.post_json("allowed", OFTEN | {"protocol": "ssh"})
     assert len(git_access.ask(api.database, OFTEN).answers) == 1
+
+
+@pytest.mark.parametrize("named", [{"username": "x" * 2000}, {"project": "x" * 2000}])
+def test_what_is_long_is_not_remembered(
+    make_api: MakeApi, monkeypatch: pytest.MonkeyPatch, named: dict[str, Any]
+) -> None:
+    """However long the names are that somebody makes up, no memory holds them."""
+    kept = []
+    learn = Connection.learn
+
+    def record(connection: Connection, question: Any, *arguments: Any) -> Any:
+        kept.append(arguments)
+        return learn(connection, question, *arguments)
+
+    monkeypatch.setattr(Connection, "learn", record)
+    api = make_api(world())
+    for route in ("allowed", "two_factor_config", "post_receive"):
+        api.post_json(route, {"action": PULL, "project": "a/b"} | named)
+    assert "x" * 2000 not in str(kept)
+    api.post_json("allowed", OFTEN)
+    assert PRIVATE in str(kept)

@@ -31,8 +31,6 @@ from internal_api.seed_document import (
 _Nameless = TypeVar("_Nameless", Snippet, SubscriptionHistory, BroadcastMessage, Alert)
 _EXCLUSIONS = "namespaces_storage_limit_exclusions"
 
-# Source: REFERENCE_EXPIRE_TIME of `lib/gitlab/reference_counter.rb`.
-
 
 def load_settings(refs: References, document: Document) -> None:
     """Load the settings of the instance."""
