@@ -7,6 +7,7 @@ Source: documentation, "Get user for user ID or key" and the sections after it;
 
 from __future__ import annotations
 
+import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -40,6 +41,7 @@ SCOPES = (
     "write_repository",
 )
 OTP_DRIFT_STEPS = 1
+_BLANKS = re.compile(r"\s+", re.ASCII)
 INVALID_OTP = "Invalid OTP"
 NO_DEPLOY_KEY = "Deploy keys cannot be used for Two Factor"
 
@@ -293,6 +295,10 @@ def _timestep(secret: str, attempt: str, now: datetime) -> int | None:
     """The time step that a code belongs to, or None for a wrong code."""
     import pyotp  # noqa: PLC0415 - only this route needs it
 
+    # Ruby's blanks do not count; other digits than ASCII's are none.
+    attempt = _BLANKS.sub("", attempt)
+    if not attempt.isascii():
+        return None
     totp = pyotp.TOTP(secret)
     for drift in range(-OTP_DRIFT_STEPS, OTP_DRIFT_STEPS + 1):
         moment = now + drift * timedelta(seconds=totp.interval)

@@ -447,6 +447,18 @@ def test_otp_drift(api: Api, drift_s: int, *, taken: bool) -> None:
     assert check(api, code(api, drift_s)) is taken
 
 
+def test_otp_with_blanks(api: Api) -> None:
+    """Blanks in a code do not count."""
+    attempt = code(api)
+    assert check(api, f" {attempt[:3]} {attempt[3:]}\n")
+
+
+def test_otp_of_other_digits(api: Api) -> None:
+    """Digits of other scripts are no code."""
+    attempt = "".join(chr(0xFF10 + int(digit)) for digit in code(api))
+    assert not check(api, attempt)
+
+
 def test_otp_counts_once(api: Api) -> None:
     """A code that was taken is not taken again, though its time is not over."""
     attempt = code(api)
