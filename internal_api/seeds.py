@@ -52,7 +52,7 @@ def parse(name: str, content: bytes) -> Seed:
     text = _text(name, content)
     try:
         raw = _parse(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, LookupError, RecursionError, yaml.YAMLError) as error:
         raise SeedError(name, "", _yaml_reason(error)) from error
     if isinstance(raw, dict):
         raw = {key: value for key, value in raw.items() if value is not None}
@@ -131,6 +131,9 @@ def _parse(text: str) -> Any:
 def _yaml_reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
+    if isinstance(error, LookupError):
+        # PyYAML does not look before it reads what has a tag of a type.
+        return "a tag that does not fit its value"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem}"
     return str(error)

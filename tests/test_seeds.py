@@ -907,6 +907,8 @@ MISTAKES: list[tuple[object, str, str]] = [
     (b"users: [\xff]", "", "not UTF-8, from byte 8"),
     ('{"users": [{"username": "\\ud800"}]}', "", "line 1: found invalid Unicode"),
     ("[" * 900 + "]" * 900, "", "nested too deeply"),
+    ("users: !!bool maybe", "", "a tag that does not fit its value"),
+    ('users: !!int ""', "", "a tag that does not fit its value"),
     # Keys and values that the format does not know.
     ({"nope": 1}, "", "Object contains unknown field `nope`"),
     ({"users": [{"nope": 1}]}, "users[0]", "Object contains unknown field `nope`"),

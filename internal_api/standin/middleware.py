@@ -102,7 +102,9 @@ class FaultInjector:
 
 def _answer_fault(resp: falcon.Response, status: int, rule: Rule) -> None:
     for name, value in rule.headers.items():
-        resp.set_header(name, value)
+        # Falcon sets no cookies so: there may be several.
+        is_cookie = name.lower() == "set-cookie"
+        (resp.append_header if is_cookie else resp.set_header)(name, value)
     if rule.retry_after is not None:
         resp.set_header("Retry-After", str(rule.retry_after))
     if isinstance(rule.body, str):

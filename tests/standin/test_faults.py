@@ -24,6 +24,16 @@ def test_fault_happens_so_many_times(api: StandinApi) -> None:
     assert api.get("faults") == {"faults": [rule | {"acted": 1}]}
 
 
+def test_fault_with_a_cookie(api: StandinApi) -> None:
+    """What a proxy in front may send can be sent, cookies too."""
+    headers = {"Set-Cookie": "a=b; Path=/", "X-Frame-Options": "DENY"}
+    api.control("PUT", "faults", {"status": 502, "body": "x", "headers": headers})
+    answer = api.pull()
+    assert (answer.status_int, answer.text) == (502, "x")
+    assert answer.headers.getall("Set-Cookie") == ["a=b; Path=/"]
+    assert answer.headers.getall("X-Frame-Options") == ["DENY"]
+
+
 def test_fault_without_an_end_is_counted(api: StandinApi) -> None:
     """Whoever looks sees how often a rule has acted that goes on acting."""
     api.control("PUT", "faults", [{"status": 500}])
