@@ -158,7 +158,11 @@ def find(
     if not storage_path:
         return None
     path = Path(os.path.normpath(Path(storage_path) / relative_path))
-    is_repository = all((path / name).exists() for name in ("HEAD", "objects", "refs"))
+    # Unlike `Path.exists`, this never raises.
+    is_repository = all(
+        os.path.exists(path / name)  # noqa: PTH110
+        for name in ("HEAD", "objects", "refs")
+    )
     if not (is_repository and shutil.which("git")):
         return None
     return GitRepository(path, quarantine, run)

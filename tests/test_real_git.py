@@ -306,6 +306,20 @@ def test_repository_that_is_broken(api: Api, repository: Repository) -> None:
     """Where git cannot tell, the seed does."""
     (repository.path / "HEAD").write_text("nonsense")
     assert post_receive(api) == ["To create a merge request for other, visit"]
+    # One that is empty would have another message.
+    change = (repository.first, repository.second, "refs/heads/main")
+    assert push(api, *change, user_id=DEVELOPER) == (
+        "You are not allowed to force push code to a protected branch on this project."
+    )
+
+
+def test_storage_that_cannot_be(tmp_path: Path, make_api: MakeApi) -> None:
+    """Where no folder can be, none is."""
+    broken = seed(tmp_path)
+    broken["settings"] = {"gitaly": {"storage_path": "/" + "x" * 300}}
+    api = make_api(broken)
+    assert push(api, "1" * 40, "2" * 40) is None
+    assert post_receive(api) == ["To create a merge request for other, visit"]
 
 
 def test_git_is_missing(
