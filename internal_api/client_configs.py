@@ -90,6 +90,9 @@ def url(config: Config, address: Address, tls: ForClients | None) -> str:
     """Where the instance is; the clients decode it once.
 
     A relative root is part of it, but of a socket, where it has its own setting.
+
+    Raises:
+        ConfigError: The port is not known yet, or no client speaks TLS there.
     """
     if isinstance(address, UnixAddress):
         if tls:

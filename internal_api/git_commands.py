@@ -39,6 +39,7 @@ from internal_api.repository import (
     projects,
     pushes,
     refs,
+    routes,
     settings,
     users,
 )
@@ -153,7 +154,7 @@ def gather(
 def _attempt(
     access: Access, command: GitCommand, refs: Refs | None
 ) -> tuple[Access, Attempt]:
-    settings, actor, target, _answers = access
+    current, actor, target, _answers = access
     attempt = Attempt(
         actor,
         command.action,
@@ -161,7 +162,7 @@ def _attempt(
         command.changes,
         target.container,
         target.missing,
-        settings.instance,
+        current.instance,
         refs,
         command.time,
         target.missing_type,
@@ -303,15 +304,15 @@ def leave(
     connection: Connection,
     access: Access,
     command: GitCommand,
-    effects: Effects,
+    due: Effects,
     now: datetime,
 ) -> None:
     """Note the use of key and account, and what the user is to be told."""
-    if effects.key:
-        keys.record_use(connection, effects.key, now)
-    if effects.user:
-        users.record_activity(connection, effects.user, now.date())
-    if effects.moved:
+    if due.key:
+        keys.record_use(connection, due.key, now)
+    if due.user:
+        users.record_activity(connection, due.user, now.date())
+    if due.moved:
         _queue_moved_message(connection, access, command, now)
 
 
@@ -342,7 +343,7 @@ def create_project(
 
     Source: `lib/gitlab/git_access_project.rb` (`ensure_project_on_push!`).
     """
-    user, settings = access.actor.user, access.settings
+    user, instance = access.actor.user, access.settings.instance
     names = paths.to_be_created(access.target.path or "")
     if user is None or names is None:
         return None
@@ -356,9 +357,9 @@ def create_project(
     if error := paths.creation_error(names[1]):
         return Decision(False, 422, error, "impossible project name")  # noqa: FBT003
     path = f"{namespace.full_path}/{names[1]}"
-    if projects.is_path_taken(connection, path):
+    if routes.is_taken(connection, path):
         return None
-    rule = _PROTECTED.get(settings.instance.default_branch_protection)
+    rule = _PROTECTED.get(instance.default_branch_protection)
     project_id = projects.create(connection, namespace.id, path, rule)
     url, web_url = _urls(access, path, command)
     message = (

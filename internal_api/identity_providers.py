@@ -15,7 +15,7 @@ from itertools import count
 from typing import Protocol
 
 from internal_api.params import blank, to_text
-from internal_api.repository import scim, users
+from internal_api.repository import routes, scim, users
 from internal_api.repository.database import Connection
 from internal_api.repository.scim import Identity, SamlGroup
 from internal_api.repository.users import ProvisionedUser
@@ -241,7 +241,7 @@ def _free_username(connection: Connection, username: str) -> str:
     Source: `lib/gitlab/utils/uniquify.rb`.
     """
     names = (f"{username}{number or ''}" for number in count())
-    return next(name for name in names if not users.is_taken(connection, name))
+    return next(name for name in names if not routes.is_taken(connection, name))
 
 
 def _faults(user: ProvisionedUser) -> list[str]:

@@ -89,7 +89,7 @@ def parse_query(text: str) -> dict[str, object]:
 def parse_json(body: bytes) -> dict[str, object]:
     """Read a JSON body; one that is no object brings no parameters.
 
-    Floats are finite; integers are of any size.
+    Floats are finite; integers have at most 4,300 digits.
 
     Raises:
         MalformedRequest: No JSON, no UTF-8, null bytes, or nested too deep.
@@ -456,11 +456,6 @@ def _errors(rules: Sequence[Rule], scopes: Sequence[_Scope]) -> list[str]:
             if inner:
                 errors += _errors(rule.members, inner)
     return errors
-
-
-def untyped(value: object) -> object:
-    """Take any value."""
-    return value
 
 
 def string(value: object) -> str | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from internal_api.access.levels import ROLES
+from internal_api.access.levels import ROLE_NAMES
 from internal_api.access.values import Actor, Decision
-
-_ROLE_NAMES = {level: name for name, level in ROLES.items()}
 
 
 def allow(reason: str) -> Decision:
@@ -41,4 +39,4 @@ def describe(actor: Actor, access_level: int) -> str:
     if user.admin:
         return "admins"
     nothing = "external non-member" if user.external else "non-member"
-    return f"{_ROLE_NAMES.get(access_level, nothing)}s"
+    return f"{ROLE_NAMES.get(access_level, nothing)}s"

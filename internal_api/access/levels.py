@@ -26,6 +26,7 @@ ROLES = {
     "maintainer": MAINTAINER,
     "owner": OWNER,
 }
+ROLE_NAMES = {level: name for name, level in ROLES.items()}
 VISIBILITIES = {"private": PRIVATE, "internal": INTERNAL, "public": PUBLIC}
 FEATURE_LEVELS = {
     "disabled": FEATURE_DISABLED,

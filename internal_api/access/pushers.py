@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from internal_api.access import git
 from internal_api.access.instance import Instance
-from internal_api.access.levels import NO_ACCESS, ROLES
+from internal_api.access.levels import NO_ACCESS, ROLE_NAMES
 from internal_api.access.values import (
     Actor,
     Attempt,
@@ -21,7 +21,6 @@ EVERYBODY = "everybody"
 # Whoever has an account: a merge request may let them push.
 _STRANGER = User(0, EVERYBODY, 0, "active", "human", 0, 1, 0, 1, 1)
 _NOBODY = Actor(None, None)
-_ROLE_NAMES = {level: name for name, level in ROLES.items()}
 # Some update, for no rule asks which.
 _OLD_ID, _NEW_ID = "1" * 40, "2" * 40
 
@@ -93,4 +92,4 @@ def _name_and_role(attempt: Attempt) -> tuple[str, str]:
     if actor.user and actor.user.admin:
         return name, "admin"
     level = container.access_level if container else NO_ACCESS
-    return name, _ROLE_NAMES.get(level, "merge request")
+    return name, ROLE_NAMES.get(level, "merge request")

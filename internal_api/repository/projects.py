@@ -59,12 +59,6 @@ def find_namespace(
     return Namespace._make(row) if row else None
 
 
-def is_path_taken(connection: sqlite3.Connection, full_path: str) -> bool:
-    """Whether a project or a namespace has this path."""
-    row = connection.execute("SELECT 1 FROM routes WHERE path = ?", (full_path,))
-    return row.fetchone() is not None
-
-
 def create(
     connection: sqlite3.Connection,
     namespace_id: int,

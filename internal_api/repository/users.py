@@ -47,12 +47,6 @@ def find_by_any_email(connection: sqlite3.Connection, email: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def is_taken(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether a user, a group or a project has this path."""
-    select = "SELECT 1 FROM routes WHERE path = ?"
-    return connection.execute(select, (path,)).fetchone() is not None
-
-
 class ProvisionedUser(NamedTuple):
     """A new user whom an identity provider has sent; the group may be the instance."""
 
