@@ -27,7 +27,7 @@ from attempts import (
     push,
     update,
 )
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from internal_api.access.git import check
@@ -38,6 +38,7 @@ from internal_api.access.levels import (
     NO_ACCESS,
     OWNER,
     PUBLIC,
+    REPORTER,
 )
 from internal_api.access.refs import matches, parse_changes
 from internal_api.access.values import (
@@ -539,12 +540,27 @@ def test_deploy_key_initial_push(level: int, text: str | None) -> None:
     assert message(by_key(USER, level, create(MAIN), project=project)) == text
 
 
+@pytest.mark.parametrize(("level", "may"), [(DEVELOPER, True), (REPORTER, False)])
+def test_deploy_key_initial_push_without_protection(level: int, *, may: bool) -> None:
+    """Where developers may make the default branch, no creator below them may."""
+    pushed = by_key(
+        USER,
+        level,
+        create(MAIN),
+        project=PROJECT._replace(empty_repo=1),
+        instance=INSTANCE._replace(default_branch_protection="none"),
+        refs=refs_with(FEATURE._replace(name="main", push_access_level=NO_ACCESS)),
+    )
+    assert (message(pushed) is None) is may
+
+
 def test_deploy_key_changes_tags_as_its_creator() -> None:
     """A deploy key moves a tag only where its creator could."""
     refs = REFS._replace(names=frozenset((V1,)))
     text = "You are not allowed to change existing tags on this project."
     assert message(by_key(USER, 20, update(V1), refs=refs)) == text
     assert message(by_key(USER, DEVELOPER, update(V1), refs=refs)) is None
+    assert message(by_key(USER, 20, update(V1), refs=REFS)) is None
 
 
 # ------------------------------------------------------------------ properties
@@ -693,6 +709,8 @@ def test_wildcards(pattern: str, name: str, *, fits: bool) -> None:
     assert matches(pattern, name) is fits
 
 
+@example("*a*b*", "ba")
+@example("*a*ab*", "aab")
 @given(st.text("ab/*", max_size=8), st.text("ab/", max_size=12))
 def test_wildcards_as_pattern(pattern: str, name: str) -> None:
     """A star matches as `.*` does."""

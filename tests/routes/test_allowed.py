@@ -263,6 +263,7 @@ def test_allowed_actor(make_api: MakeApi, named: dict[str, Any]) -> None:
         {"identifier": "key-abc"},
         {"identifier": "user-"},
         {"identifier": "user-3\u0660"},
+        {"identifier": "user-\u0663\u0660"},
         {"identifier": f"user-{2**70}"},
         {"identifier": "username-developer"},
         {"identifier": 30},
@@ -326,13 +327,16 @@ def test_allowed_path(
         ("Acme/public/snippets/6", PROJECT_NOT_FOUND),
         ("snippets/6", NAMESPACE_NOT_FOUND),
         ("Acme/none.wiki", PROJECT_NOT_FOUND),
+        ("other/path/snippets/6", PROJECT_NOT_FOUND),
         ("Acme/private.design", DESIGNS),
     ],
 )
 def test_allowed_path_404(make_api: MakeApi, path: str, message: str | None) -> None:
     """An unknown path is a missing namespace, or a missing project, by its form."""
     params = {"user_id": DEVELOPER, "project": path, "action": PULL}
-    answer = make_api(world()).post_json("allowed", params)
+    seed = world()
+    seed["projects"][0]["redirects"] = ["other/path"]
+    answer = make_api(seed).post_json("allowed", params)
     assert summary(answer) == (401 if message == DESIGNS else 404, message)
 
 
@@ -385,6 +389,13 @@ def test_allowed_path_404(make_api: MakeApi, path: str, message: str | None) -> 
             PUSH_CODE,
         ),
         ({"deleted": True}, pull(ADMIN, PRIVATE), 404, NAMESPACE_NOT_FOUND),
+        (
+            {"deleted": True},
+            pull(ADMIN, None, project="Acme/private"),
+            404,
+            PROJECT_NOT_FOUND,
+        ),
+        ({"deleted": True}, pull(DEVELOPER, "snippet-6"), 404, SNIPPET_NOT_FOUND),
         (
             {"wiki": "disabled"},
             pull(DEVELOPER, "wiki-3"),
@@ -620,6 +631,21 @@ URL = "http://localhost:3001"
             ),
         ),
         ({"user_type": "project_bot"}, PROJECT_NOT_FOUND),
+        (
+            {"user_type": "project_bot", "terms_accepted": False},
+            (
+                "You (@somebody) must accept the Terms of Service in order to perform "
+                "this action. To accept these terms, please access GitLab from a web "
+                f"browser at {URL}."
+            ),
+        ),
+        (
+            {"admin": True, "password_expired": True},
+            (
+                "Your password expired. Please access GitLab from a web browser to "
+                "update your password."
+            ),
+        ),
     ],
 )
 def test_allowed_user_state(
