@@ -33,7 +33,7 @@ picture: $(INSTALLED) ## Make the picture of the inspector, with chromium
 	$(BIN)/python tests/process/picture.py
 
 clean: ## Remove what the other targets made, but the data
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find internal_api tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 # pip needs to run again when the packages it installs change, not the code.
