@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_left
 from collections.abc import Hashable
@@ -25,6 +26,8 @@ _PLACE = re.compile(r"(.*) - at (?:`key` in )?`\$\.?([^`]*)`", re.DOTALL)
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # Values that the aliases of a YAML file may stand for.
 _MOST_ALIASED = 1_000_000
+# PyYAML does not look before it reads what has the tag of a type.
+_MISFITS = (LookupError, TypeError)
 
 
 def read(name: str) -> Seed:
@@ -52,7 +55,7 @@ def parse(name: str, content: bytes) -> Seed:
     text = _text(name, content)
     try:
         raw = _parse(text)
-    except (ValueError, LookupError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, *_MISFITS, RecursionError, yaml.YAMLError) as error:
         raise SeedError(name, "", _yaml_reason(error)) from error
     if isinstance(raw, dict):
         raw = {key: value for key, value in raw.items() if value is not None}
@@ -106,7 +109,7 @@ def _content(name: str) -> bytes:
             return files("internal_api").joinpath("seeds/demo.yml").read_bytes()
         return Path(name).read_bytes()
     except OSError as error:
-        raise SeedError(name, "", error.strerror or str(error)) from error
+        raise SeedError(name or "''", "", error.strerror or str(error)) from error
 
 
 def _text(name: str, content: bytes) -> str:
@@ -119,20 +122,31 @@ def _text(name: str, content: bytes) -> str:
 def _parse(text: str) -> Any:
     if text.lstrip().startswith("{"):
         try:
-            return msgspec.json.decode(text)
+            value = msgspec.json.decode(text)
         except msgspec.DecodeError:
             pass  # YAML has mappings in braces, too.
+        else:
+            json.loads(text, object_pairs_hook=_once)
+            return value
     value = yaml.load(text, _Loader)  # noqa: S506 (it is safe)
     if _size(value, {}) > len(text) + _MOST_ALIASED:
         raise ValueError("its aliases stand for too much")
     return value
 
 
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a key that is there twice, as YAML's loader does."""
+    keys = set()
+    for key, _ in pairs:
+        if key in keys:
+            raise ValueError(f"{key} is there twice")
+        keys.add(key)
+
+
 def _yaml_reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    if isinstance(error, LookupError):
-        # PyYAML does not look before it reads what has a tag of a type.
+    if isinstance(error, _MISFITS):
         return "a tag that does not fit its value"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem}"

@@ -711,6 +711,19 @@ def test_defaults_of_a_project(
     assert (project["name"], project["visibility_level"]) == ("b", 0)
 
 
+def test_a_parent_that_is_made_comes_before_all_projects(
+    database: Database, tmp_path: Path
+) -> None:
+    """In whichever order projects come, the groups that they need are there."""
+    projects = [{"full_path": "ada/app"}, {"full_path": "team/app"}]
+    load(database, tmp_path, {"users": [{"username": "ada"}], "projects": projects})
+    load(
+        database, tmp_path, {"projects": [{"full_path": "ada/b"}, {"full_path": "c/d"}]}
+    )
+    paths = [route["path"] for route in rows(database, "routes")]
+    assert {"ada/app", "team/app", "ada/b", "c/d", "c"} <= set(paths)
+
+
 def test_parents_are_made_and_hide_nothing(database: Database, tmp_path: Path) -> None:
     """What is made above a project is as visible as the most visible thing below."""
     projects = [
@@ -893,6 +906,7 @@ def changed(**members: Any) -> dict[str, Any]:
     return WORLD | members
 
 
+GHOST = {"user_type": "ghost"}
 MISTAKES: list[tuple[object, str, str]] = [
     # What is no seed at all.
     ([], "", "Expected `object`, got `array`"),
@@ -909,6 +923,9 @@ MISTAKES: list[tuple[object, str, str]] = [
     ("[" * 900 + "]" * 900, "", "nested too deeply"),
     ("users: !!bool maybe", "", "a tag that does not fit its value"),
     ('users: !!int ""', "", "a tag that does not fit its value"),
+    ("users: !!set [a]", "", "a tag that does not fit its value"),
+    ('{"users": [], "users": []}', "", "users is there twice"),
+    ('{"users": [{"username": "a", "username": "b"}]}', "", "username is there twice"),
     # Keys and values that the format does not know.
     ({"nope": 1}, "", "Object contains unknown field `nope`"),
     ({"users": [{"nope": 1}]}, "users[0]", "Object contains unknown field `nope`"),
@@ -1099,6 +1116,11 @@ MISTAKES: list[tuple[object, str, str]] = [
         {"minutes_packs": [PACK | {"purchase_xid": "x" * 33}]},
         "minutes_packs[0].purchase_xid",
         "Expected `str` of length <= 32",
+    ),
+    (
+        {"users": [ANN | {"user_type": "ghost"}, {"username": "b"} | GHOST]},
+        "users[1].user_type",
+        "belongs to another entry",
     ),
     # Entries that name what is not there.
     ({"keys": [{"user": "no", "key": KEY}]}, "keys[0].user", "there is no user no"),

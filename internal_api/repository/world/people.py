@@ -20,6 +20,8 @@ from internal_api.seed_document import (
 )
 from internal_api.seed_values import Username
 
+GHOST = "ghost"
+
 
 def load_users(refs: References, document: Document) -> None:
     """Load the users, their personal namespaces, addresses and tokens."""
@@ -40,8 +42,8 @@ def _ghost(refs: References, document: Document) -> list[User]:
     """
     keys, users = document.deploy_keys, document.users
     is_needed = any(key.user is UNSET or key.user is None for key in keys)
-    is_there = any(user.user_type == "ghost" for user in users)
-    if not is_needed or is_there or refs.rows.find("users", user_type="ghost"):
+    is_there = any(user.user_type == GHOST for user in users)
+    if not is_needed or is_there or refs.rows.find("users", user_type=GHOST):
         return []
     taken = {fold(user.username) for user in users}
     names = (Username(f"ghost{number or ''}") for number in count())
@@ -50,12 +52,14 @@ def _ghost(refs: References, document: Document) -> list[User]:
         for name in names
         if name not in taken and not refs.rows.find("routes", path=name)
     )
-    return [User(username=username, name="Ghost User", user_type="ghost")]
+    return [User(username=username, name="Ghost User", user_type=GHOST)]
 
 
 def _load_user(refs: References, at: str, user: User) -> int:
     existing = refs.rows.find("users", username=user.username)
     user_id = refs.identify("users", f"{at}.id", existing, user.id)
+    if user.user_type == GHOST:
+        refs.claim(f"{at}.user_type", "users", "id", user_id, user_type=GHOST)
     columns = given(user)
     if existing is None:
         columns = {

@@ -51,6 +51,8 @@ class Rows:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._tables = tables_of(connection)
+        # That of the schema: what others refer to comes first.
+        self._order = {name: at for at, name in enumerate(self._tables.table_names())}
         self._defaults: dict[str, Row] = {}
         self._waiting: dict[str, list[Row]] = defaultdict(list)
 
@@ -68,9 +70,9 @@ class Rows:
         return row
 
     def flush(self) -> None:
-        """Write the rows, table by table in the order of their first row."""
-        for name, rows in self._waiting.items():
-            table = self._tables.table(name)
+        """Write the rows, table by table."""
+        for name in sorted(self._waiting, key=self._order.__getitem__):
+            table, rows = self._tables.table(name), self._waiting[name]
             if table.use_rowid:
                 table.insert_all(rows)
             else:
