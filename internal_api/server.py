@@ -37,8 +37,9 @@ WORKER_TIMEOUT_S = 120
 # The most that gunicorn takes: the key of `authorized_keys` stands in this line.
 REQUEST_LINE_BYTES = 8190
 MOST_CONNECTIONS = 50_000
-# What a worker may open besides its clients.
+# What a worker may open besides its clients, but no more than a share of all.
 OTHER_FILES = 256
+SHARE_OF_OTHER_FILES = 4
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes unnamed files there
 
 Settings = dict[str, object]
@@ -93,7 +94,12 @@ class Server(BaseApplication):
     Args:
         settings: gunicorn's, by name.
         create: Makes the application, in each worker.
+
+    Attributes:
+        life: A pipe whose end to write only the master keeps open, if there is one.
     """
+
+    life: tuple[int, int] | None = None
 
     def __init__(self, settings: Settings, create: Callable[[], Any]) -> None:
         self._settings = settings
@@ -112,6 +118,7 @@ class Server(BaseApplication):
 
     def run(self) -> None:
         """Serve until a signal ends it."""
+        self.life = os.pipe()
         Master(self).run()
 
 
@@ -196,7 +203,8 @@ def _most_connections() -> int:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(max(files - OTHER_FILES, 1), MOST_CONNECTIONS)
+    others = min(OTHER_FILES, files // SHARE_OF_OTHER_FILES)
+    return min(files - others, MOST_CONNECTIONS)
 
 
 def _settle(config: Any) -> None:

@@ -37,9 +37,10 @@ class Worker(AsyncWorker):
         self._tls: ssl.SSLContext | None = None
         self._crew = Crew(self._serve)
         self._patience = Patience(self.cfg.keepalive)
-        # Those that serve a client, and those of them whose client says nothing.
+        # Those that serve a client, and those of them whose client says nothing, the
+        # one that has sat for longest first.
         self._serving: set[Hand] = set()
-        self._idle: set[Hand] = set()
+        self._idle: dict[Hand, None] = {}
 
     def init_process(self) -> None:
         """Serve, after the fork."""
@@ -65,12 +66,6 @@ class Worker(AsyncWorker):
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         signal.set_wakeup_fd(-1)
 
-    def notify(self) -> None:
-        """Tell the master that this worker lives; do not outlive the master."""
-        super().notify()
-        if self.ppid != os.getppid():
-            sys.exit(0)
-
     def timeout_ctx(self) -> Patience:  # type: ignore[override]
         """How long a connection may sit before its next request."""
         return self._patience
@@ -82,6 +77,9 @@ class Worker(AsyncWorker):
         for listener in self.sockets:
             listener.setblocking(False)  # noqa: FBT003 - Python's
             self._listen(listener)
+        # The application is that of gunicorn, or one of our own.
+        if life := getattr(self.app, "life", None):
+            self._live_no_longer_than_the_master(*life)
         self._beat()
         try:
             self.loop.run_forever()
@@ -113,7 +111,7 @@ class Worker(AsyncWorker):
             OSError: It is cut off, or the client has left.
         """
         hand = current()
-        self._idle.discard(hand)
+        self._idle.pop(hand, None)
         try:
             super().handle_request(listener_name, req, sock, addr)
             sock.flush()
@@ -123,8 +121,13 @@ class Worker(AsyncWorker):
             raise broken() from None
         if not self.alive:
             raise StopIteration
-        self._idle.add(hand)
+        self._idle[hand] = None
         return True
+
+    def _live_no_longer_than_the_master(self, read: int, write: int) -> None:
+        """End when it is killed, and at once: who starts anew wants its addresses."""
+        os.close(write)
+        self.loop.add_reader(read, sys.exit)
 
     def _beat(self) -> None:
         self.notify()
@@ -134,8 +137,11 @@ class Worker(AsyncWorker):
         if self.alive:
             self.loop.add_reader(listener, self._accept, listener)
 
-    def _rest(self, listener: socket.socket) -> None:
-        """Leave clients where they wait, for a moment."""
+    def _make_room(self, listener: socket.socket) -> None:
+        """Hang up on who says nothing; else leave clients where they wait a moment."""
+        if self._idle:
+            cut_off(next(iter(self._idle)))
+            return
         self.loop.remove_reader(listener)
         self.loop.call_later(REST_S, self._listen, listener)
 
@@ -143,7 +149,7 @@ class Worker(AsyncWorker):
         """Begin to serve the clients who wait, unless another worker was faster."""
         for _ in range(MOST_AT_ONCE):
             if len(self._serving) >= self.worker_connections:
-                self._rest(listener)
+                self._make_room(listener)
                 return
             try:
                 client, address = listener.accept()
@@ -151,7 +157,7 @@ class Worker(AsyncWorker):
                 return
             except OSError:
                 # There are no more descriptors, or no memory.
-                self._rest(listener)
+                self._make_room(listener)
                 return
             self._crew.begin(listener, client, address)
 
@@ -160,7 +166,7 @@ class Worker(AsyncWorker):
         hand = current()
         connection: Any = Connection(client)
         self._serving.add(hand)
-        self._idle.add(hand)
+        self._idle[hand] = None
         try:
             if self._tls:
                 with self._patience:
@@ -169,7 +175,7 @@ class Worker(AsyncWorker):
         except OSError:
             connection.close()
         finally:
-            self._idle.discard(hand)
+            self._idle.pop(hand, None)
             self._serving.discard(hand)
             self._end_if_done()
 

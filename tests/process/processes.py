@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,15 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Server:
-    """A server that serves, with what its ready file says."""
+    """A server that serves, with what its ready file says.
+
+    Args:
+        folder: Made for what it writes.
+        options: Of `serve`.
+        env: Further variables.
+        wait: Until it serves.
+        prefix: The words of a command that becomes the server.
+    """
 
     def __init__(
         self,
@@ -75,6 +83,7 @@ class Server:
         env: Mapping[str, str] | None = None,
         *,
         wait: bool = True,
+        prefix: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
@@ -90,7 +99,7 @@ class Server:
             words += ["--data", str(self.data)]
         with self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
-                (*COMMAND, "serve", *words),
+                (*prefix, *COMMAND, "serve", *words),
                 cwd=folder,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from processes import PRE_RECEIVE, Serve, Server, control, header
 
 CLIENTS = 32
@@ -135,3 +137,15 @@ def test_kill_loses_nothing_that_was_answered(serve: Serve) -> None:
     assert len(answered) <= before <= len(answered) + CLIENTS
     increase(serve())()
     assert counted(server.data) == before + 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "unix:socket"])
+def test_restart_right_after_a_kill(serve: Serve, address: str, tmp_path: Path) -> None:
+    """After kill -9 of the master its workers are gone, and its addresses free."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    bind = address.format(port).replace(":socket", f":{tmp_path}/socket")
+    for _ in range(3):
+        server = serve("--bind", bind, "--workers", 2)
+        server.process.kill()
+        server.process.wait(60)

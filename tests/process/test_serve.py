@@ -344,25 +344,60 @@ def test_sitting_clients_stall_nobody(serve: Serve) -> None:
             assert server.get(READINESS) == {"status": "ok"}
 
 
-def test_more_clients_than_descriptors(serve: Serve) -> None:
-    """Clients for whom there is no descriptor wait, and are served when there is."""
-    server = serve("--workers", 1)
+LIVENESS = b"GET /-/liveness HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def few_descriptors(server: Server) -> None:
+    """Let the only worker of a server open hardly more than it has."""
     [worker] = _children(server.process.pid)
     # What it has to read for this route has been read.
     assert server.get("/-/liveness") == {"status": "ok"}
     most = len(list(Path(f"/proc/{worker}/fd").iterdir())) + 10
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (most, most))
+
+
+def test_more_clients_than_descriptors(serve: Serve) -> None:
+    """Clients for whom there is no descriptor wait, and are served when there is."""
+    server = serve("--workers", 1)
+    few_descriptors(server)
     with ExitStack() as stack:
         clients = [stack.enter_context(server.dial()) for _ in range(20)]
-        request = b"GET /-/liveness HTTP/1.1\r\nHost: x\r\n\r\n"
-        clients[0].sendall(request)
-        assert clients[0].recv(1000).startswith(b"HTTP/1.1 200 ")
-        clients[-1].sendall(request)
+        for client in clients[:-1]:
+            client.sendall(b"POST /-/liveness HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+        clients[-1].sendall(LIVENESS)
         for client in clients[:-1]:
             client.close()
         assert clients[-1].recv(1000).startswith(b"HTTP/1.1 200 ")
     assert server.stop() == 0
     assert "Traceback" not in server.stderr
+
+
+def test_silent_clients_make_room(serve: Serve) -> None:
+    """Where there are no descriptors left, who says nothing is hung up on."""
+    server = serve("--workers", 1)
+    few_descriptors(server)
+    with ExitStack() as stack:
+        silent = [stack.enter_context(server.dial()) for _ in range(30)]
+        for _ in range(20):
+            assert server.get("/-/liveness") == {"status": "ok"}
+        assert silent[0].recv(1) == b""
+        silent[-1].sendall(LIVENESS)
+    assert server.stop() == 0
+    assert "Traceback" not in server.stderr
+
+
+def test_few_descriptors_are_for_clients(serve: Serve) -> None:
+    """A low limit leaves most descriptors to clients, and silent ones stall nobody."""
+    few = ("bash", "-c", 'ulimit -n 256; exec "$@"', "bash")
+    server = serve("--workers", 1, prefix=few)
+    with ExitStack() as stack:
+        silent = [stack.enter_context(server.dial()) for _ in range(150)]
+        assert server.get(READINESS) == {"status": "ok"}
+        for client in silent:
+            client.sendall(LIVENESS)
+            assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+        silent += [stack.enter_context(server.dial()) for _ in range(150)]
+        assert server.get(READINESS) == {"status": "ok"}
 
 
 def test_requests_one_after_another(serve: Serve) -> None:
