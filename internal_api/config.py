@@ -13,7 +13,8 @@ FOLLOW = ("documentation", "gitlab")
 SHELL_AUTH = ("any", "jwt")
 SCIM_ERRORS = ("gitlab", "rfc")
 TLS = ("auto", "mutual")
-_ROOT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+# Without `.` and `..`, which clients would resolve.
+_ROOT = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*")
 
 
 class ConfigError(Exception):
@@ -109,7 +110,7 @@ def from_environment(environ: Mapping[str, str]) -> Config:
     settings: dict[str, Any] = {
         name: environ[variable]
         for name, variable in variables.items()
-        if variable in environ
+        if environ.get(variable)
     }
     if "data" in settings:
         settings["data"] = Path(settings["data"])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from internal_api.announcement import prepare_ready_file
 from internal_api.certificates import (
@@ -29,6 +29,8 @@ from internal_api.preparation import Preparation, Prepared, prepare
 from internal_api.secret_files import Secrets, read_or_create
 
 TERM = frozenset({signal.SIGTERM})
+
+Result = TypeVar("Result")
 
 
 class ServeError(ConfigError):
@@ -108,10 +110,10 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
     if options.ready_file:
         prepare_ready_file(options.ready_file)
     addresses = [parse(text) for text in options.bind]
-    secrets = read_or_create(config)
+    secrets = told.heard(partial(read_or_create, config))
     for_client = for_clients(config.tls_path, options.tls, options.certfile)
     options = _with_certificates(config, options, addresses)
-    tls = _tls_settings(options)
+    tls = told.heard(partial(_tls_settings, options))
     with listening(addresses) as listeners, _preparing(config, options) as prepared:
         database = partial(told.heard, prepared)
         yield Start(options, secrets, listeners, tls, for_client, database)
@@ -141,17 +143,15 @@ class _Told:
         self._is_told = True
         sys.exit(os.EX_OK)
 
-    def heard(self, prepare: Callable[[], Prepared]) -> Prepared:
-        """Prepare a database, and stop when told to.
+    def heard(self, work: Callable[[], Result]) -> Result:
+        """Do what may wait for others, and stop when told to.
 
         Raises:
-            ConfigError: It cannot be prepared.
-            OSError: A file cannot be made or read.
             SystemExit: It is told to stop.
         """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, TERM)
         try:
-            return prepare()
+            return work()
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, TERM)
             if self._is_told:

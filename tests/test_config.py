@@ -22,6 +22,7 @@ PORTS = st.integers(0, 65535)
 def test_defaults() -> None:
     """Without variables the settings are the defaults of the options."""
     assert from_environment({}) == Config()
+    assert from_environment({"INTERNAL_API_FOLLOW": ""}) == Config()
 
 
 def test_variables() -> None:

@@ -161,3 +161,16 @@ def test_names_that_are_no_text(serve: Serve, tmp_path: Path) -> None:
     assert (
         run("seed", "--data", data, seed, env=strict, errors="replace").returncode == 0
     )
+
+
+def test_told_to_stop_while_it_reads_a_secret(serve: Serve, tmp_path: Path) -> None:
+    """Also a server stops that waits for a secret, which may be a pipe."""
+    data = tmp_path / "data"
+    data.mkdir()
+    os.mkfifo(data / ".gitlab_kas_secret")
+    server = serve(wait=False)
+    # The other one is made before.
+    wait_until((data / ".gitlab_shell_secret").exists)
+    time.sleep(0.3)
+    server.process.terminate()
+    assert (server.process.wait(60), server.stderr) == (0, "")

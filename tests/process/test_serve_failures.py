@@ -169,6 +169,15 @@ def test_unusable_secret(name: str, content: bytes, reason: str, data: Path) -> 
     assert refusal(data=data) == f"{data / name}: {reason}"
 
 
+def test_database_that_may_not_be_written(data: Path) -> None:
+    """A database that this user may not write to is not served."""
+    assert run("seed", "demo", "--data", data).returncode == 0
+    (data / "internal_api.db").chmod(0o444)
+    mortal = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    reason = refusal(data=data, prefix=mortal if os.geteuid() == 0 else ())
+    assert reason == f"{data / 'internal_api.db'}: Permission denied"
+
+
 def test_memory_with_workers(data: Path) -> None:
     """A database in memory is that of one process."""
     reason = refusal("--memory", "--workers", "2", data=data)
@@ -176,7 +185,9 @@ def test_memory_with_workers(data: Path) -> None:
     assert not data.exists()
 
 
-@pytest.mark.parametrize("root", ["gitlab", "/git lab", "/{x}", "/a//b"])
+@pytest.mark.parametrize(
+    "root", ["gitlab", "/git lab", "/{x}", "/a//b", "/.", "/a/../b"]
+)
 def test_relative_url_root_malformed(root: str, data: Path) -> None:
     """A prefix that is no plain path is refused."""
     reason = refusal("--relative-url-root", root, data=data)
