@@ -56,6 +56,8 @@ def connect(
     if parts.scheme == "http+unix":
         path = unquote(url.removeprefix("http+unix://"))
         return UnixConnection(path, timeout), root
+    if host:
+        _require_ascii(url, host, prefix)
     if parts.scheme == "http" and host:
         return http.client.HTTPConnection(host, port, timeout=timeout), prefix
     if parts.scheme == "https" and host:
@@ -65,3 +67,16 @@ def connect(
             prefix,
         )
     raise ConfigError(f"{url}: expected http://, https://, unix:PATH or http+unix://")
+
+
+def _require_ascii(url: str, host: str, path: str) -> None:
+    """Refuse what cannot be sent as it is.
+
+    Raises:
+        ConfigError: The host is no name, or the path is not encoded.
+    """
+    try:
+        host.encode("idna")
+        path.encode("ascii")
+    except UnicodeError as error:
+        raise ConfigError(f"{url}: {error}") from error

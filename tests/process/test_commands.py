@@ -98,6 +98,18 @@ def test_export_loads_back(tmp_path: Path) -> None:
     assert run("export", "--data", second).stdout == exported.read_text()
 
 
+@pytest.mark.parametrize("command", ["wait", "requests"])
+@pytest.mark.parametrize(
+    "url", ["http://a..b", "http://h/\u00e4", f"http://{'a' * 70}"]
+)
+def test_url_that_cannot_be_sent(command: str, url: str) -> None:
+    """What is no name of a machine, or no path in ASCII, is one line and status 2."""
+    result = run(command, url)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"internal-api: {url}: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_output_that_nobody_reads() -> None:
     """A command whose reader has left ends without a word."""
     line = f"{shlex.join(COMMAND)} routes | true"
