@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import re
+import sqlite3
 
 import falcon
 
@@ -109,6 +110,8 @@ def create_control_app(root: str, collaborators: Standin) -> Wsgi:
     app = falcon.App(middleware=guard)
     app.req_options.strip_url_path_trailing_slash = True
     app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(OSError, _unavailable)
+    app.add_error_handler(sqlite3.Error, _unavailable)
     app.add_error_handler(falcon.HTTPError, _http_error)
     app.add_error_handler(ControlError, _control_error)
     for kind in BAD_REQUESTS:
@@ -137,6 +140,14 @@ def _http_error(
     _params: object,
 ) -> None:
     write_json(resp, error.status_code, {"error": error.title})
+
+
+def _unavailable(
+    _req: falcon.Request, resp: falcon.Response, error: Exception, _params: object
+) -> None:
+    """The disk is full, or a file is not what it was: nobody sent anything wrong."""
+    logger.error("%s", error)
+    write_json(resp, 503, {"error": str(error)})
 
 
 def _unexpected(

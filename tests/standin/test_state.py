@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from public_keys import ed25519
 from standin_api import PULL, StandinApi
 
 from internal_api.repository.snapshots import SEEDED, Snapshots
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBmp0oscJqxo4AMPQjDrBFfPjvBgaDZ5tUiX8ec3UDO3"
 USER = {"users": [{"id": 900, "username": "ada"}]}
 
 
@@ -52,7 +52,7 @@ def test_reset_undoes_what_came_before_any_control_request(api: StandinApi) -> N
 def test_what_is_seeded_is_of_the_time_of_the_service(api: StandinApi) -> None:
     """A key that a test seeds was made when the service's clock says."""
     api.control("PUT", "clock", {"now": "2020-01-01T00:00:00Z", "frozen": True})
-    key = {"id": 901, "user": "ada", "key": ed25519(9)}
+    key = {"id": 901, "user": "ada", "key": KEY}
     assert api.control("POST", "seed", USER | {"keys": [key]}).status_int == 200
     select = "SELECT created_at FROM keys WHERE id = 901"
     assert api.api.rows(select) == [("2020-01-01T00:00:00.000Z",)]
@@ -114,6 +114,25 @@ def test_snapshot_that_cannot_be(
     answer = api.control(method, path)
     assert answer.status_int in {400, 404}
     assert error in answer.json["error"]
+
+
+@pytest.mark.parametrize("api", ["file"], indirect=True)
+def test_files_that_cannot_be_used(api: StandinApi) -> None:
+    """What the disk refuses, or no database is, is told with 503."""
+    folder = api.api.data / "snapshots"
+    folder.mkdir()
+    (folder / "junk.db").write_bytes(b"junk" * 1000)
+    answer = api.control("POST", "snapshots/junk/restore")
+    assert (answer.status_int, answer.json) == (
+        503,
+        {"error": "file is not a database"},
+    )
+    (folder / "junk.db").unlink()
+    folder.rmdir()
+    folder.write_text("")
+    answer = api.control("PUT", "snapshots/a")
+    assert answer.status_int == 503
+    assert "File exists" in answer.json["error"]
 
 
 @pytest.mark.parametrize(
