@@ -140,7 +140,9 @@ class Listener:
         """Whether other machines may reach it."""
         if isinstance(self.address, UnixAddress):
             return False
-        return not ipaddress.ip_address(self._name[0]).is_loopback
+        address = ipaddress.ip_address(self._name[0])
+        # Before Python 3.13 an IPv4 address in IPv6's form is not looked at.
+        return not (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
     def url(self, scheme: str, root: str) -> str | None:
         """Where a client on this machine finds it; None for a unix socket."""

@@ -203,7 +203,13 @@ def test_options_from_the_environment(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bind", "warns"), [("127.0.0.1:0", False), ("0.0.0.0:0", True), ("[::]:0", True)]
+    ("bind", "warns"),
+    [
+        ("127.0.0.1:0", False),
+        ("[::ffff:127.0.0.1]:0", False),
+        ("0.0.0.0:0", True),
+        ("[::]:0", True),
+    ],
 )
 def test_warning_of_exposure(bind: str, warns: bool, serve: Serve) -> None:  # noqa: FBT001
     """Listening for other machines is warned of, with what it means."""
