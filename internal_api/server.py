@@ -37,9 +37,8 @@ WORKER_TIMEOUT_S = 120
 # The most that gunicorn takes: the key of `authorized_keys` stands in this line.
 REQUEST_LINE_BYTES = 8190
 MOST_CONNECTIONS = 50_000
-# What a worker may open besides its clients, but no more than a share of all.
+# What a worker may open besides its clients, where there are many.
 OTHER_FILES = 256
-SHARE_OF_OTHER_FILES = 4
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes unnamed files there
 
 Settings = dict[str, object]
@@ -203,8 +202,7 @@ def _most_connections() -> int:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    others = min(OTHER_FILES, files // SHARE_OF_OTHER_FILES)
-    return min(files - others, MOST_CONNECTIONS)
+    return min(max(files - OTHER_FILES, files * 3 // 4, 1), MOST_CONNECTIONS)
 
 
 def _settle(config: Any) -> None:

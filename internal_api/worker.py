@@ -7,6 +7,7 @@ waits in the end for connections that sit, and takes 10 MiB.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -23,6 +24,8 @@ from internal_api.greenlets import Connection, Crew, Hand, broken, current, cut_
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 NOTIFY_INTERVAL_S = 1.0
+# Who has not asked anything for so long makes room where there is none.
+LONG_SILENCE_S = 1.0
 # When clients are accepted again after there were too many.
 REST_S = 0.1
 # So many are served before the loop looks who else has something to say.
@@ -37,10 +40,10 @@ class Worker(AsyncWorker):
         self._tls: ssl.SSLContext | None = None
         self._crew = Crew(self._serve)
         self._patience = Patience(self.cfg.keepalive)
-        # Those that serve a client, and those of them whose client says nothing, the
-        # one that has sat for longest first.
+        # Those that serve a client, and since when which of them has not been asked
+        # anything, the longest first.
         self._serving: set[Hand] = set()
-        self._idle: dict[Hand, None] = {}
+        self._idle: dict[Hand, float] = {}
 
     def init_process(self) -> None:
         """Serve, after the fork."""
@@ -121,7 +124,7 @@ class Worker(AsyncWorker):
             raise broken() from None
         if not self.alive:
             raise StopIteration
-        self._idle[hand] = None
+        self._idle[hand] = self.loop.time()
         return True
 
     def _live_no_longer_than_the_master(self, read: int, write: int) -> None:
@@ -139,25 +142,34 @@ class Worker(AsyncWorker):
 
     def _make_room(self, listener: socket.socket) -> None:
         """Hang up on who says nothing; else leave clients where they wait a moment."""
-        if self._idle:
-            cut_off(next(iter(self._idle)))
-            return
+        hand, since = next(iter(self._idle.items()), (None, 0.0))
+        if hand and self.loop.time() - since > LONG_SILENCE_S:
+            cut_off(hand)
+        else:
+            self._rest(listener)
+
+    def _rest(self, listener: socket.socket) -> None:
+        """Leave clients where they wait, for a moment."""
         self.loop.remove_reader(listener)
         self.loop.call_later(REST_S, self._listen, listener)
 
     def _accept(self, listener: socket.socket) -> None:
         """Begin to serve the clients who wait, unless another worker was faster."""
-        for _ in range(MOST_AT_ONCE):
+        for number in range(MOST_AT_ONCE):
             if len(self._serving) >= self.worker_connections:
-                self._make_room(listener)
+                # Only of the first is it known that somebody waits.
+                if number == 0:
+                    self._make_room(listener)
                 return
             try:
                 client, address = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
-            except OSError:
-                # There are no more descriptors, or no memory.
-                self._make_room(listener)
+            except OSError as error:
+                if error.errno == errno.EMFILE:
+                    self._make_room(listener)
+                else:
+                    self._rest(listener)
                 return
             self._crew.begin(listener, client, address)
 
@@ -166,7 +178,7 @@ class Worker(AsyncWorker):
         hand = current()
         connection: Any = Connection(client)
         self._serving.add(hand)
-        self._idle[hand] = None
+        self._idle[hand] = self.loop.time()
         try:
             if self._tls:
                 with self._patience:

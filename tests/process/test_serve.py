@@ -384,12 +384,27 @@ def test_silent_clients_make_room(serve: Serve) -> None:
     few_descriptors(server)
     with ExitStack() as stack:
         silent = [stack.enter_context(server.dial()) for _ in range(30)]
+        time.sleep(1.5)
         for _ in range(20):
             assert server.get("/-/liveness") == {"status": "ok"}
         assert silent[0].recv(1) == b""
         silent[-1].sendall(LIVENESS)
     assert server.stop() == 0
     assert "Traceback" not in server.stderr
+
+
+def test_a_burst_waits_for_its_turn(serve: Serve) -> None:
+    """Where there are more clients than descriptors, nobody who asks is cut off."""
+    server = serve("--workers", 1)
+    few_descriptors(server)
+    request = LIVENESS.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.dial()) for _ in range(60)]
+        time.sleep(0.1)
+        for client in clients:
+            client.sendall(request)
+        for client in clients:
+            assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_few_descriptors_are_for_clients(serve: Serve) -> None:
@@ -403,6 +418,7 @@ def test_few_descriptors_are_for_clients(serve: Serve) -> None:
             client.sendall(LIVENESS)
             assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
         silent += [stack.enter_context(server.dial()) for _ in range(150)]
+        time.sleep(1.5)
         assert server.get(READINESS) == {"status": "ok"}
 
 
