@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -96,12 +97,15 @@ def prepare(config: Config, seeds: Sequence[str], *, memory: bool = False) -> Pr
     Raises:
         InstanceError: SQLite cannot use the file, another version made it, or a seed
             cannot be loaded.
-        OSError: A file cannot be made or read.
+        OSError: A file cannot be made, read or written.
     """
     # Only the process that prepares it needs SQLite so soon.
     from internal_api.instance import load_seeds, opened  # noqa: PLC0415
 
     with opened(config, memory=memory) as database:
+        if database.path and not os.access(database.path, os.W_OK):
+            code = errno.EACCES
+            raise PermissionError(code, os.strerror(code), str(database.path))
         seeded = ""
         if seeds:
             counts = load_seeds(config, database, seeds)

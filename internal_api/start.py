@@ -122,6 +122,11 @@ def starting(config: Config, options: Options) -> Iterator[Start]:
 @contextmanager
 def _preparing(config: Config, options: Options) -> Iterator[Callable[[], Prepared]]:
     if options.memory:
+        # What is raised within an import could get lost: it is imported before.
+        from internal_api import instance  # noqa: F401, PLC0415
+
+        if options.seed:
+            from internal_api import seeds  # noqa: F401, PLC0415
         yield partial(prepare, config, options.seed, memory=True)
         return
     with closing(Preparation(config, options.seed)) as preparation:

@@ -158,14 +158,14 @@ class Database:
 
         Raises:
             SchemaError: The file was made by another version.
-            OSError: It cannot be made, or may not be written.
+            OSError: It cannot be made.
         """
         if self.path is None:
             with self._borrowed(WRITE) as in_memory:
                 _create(in_memory)
             return
         # It holds secrets; the files beside it take the same mode.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        self.path.touch(mode=0o600)
         with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             version = _create(connection)
