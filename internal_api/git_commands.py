@@ -103,11 +103,11 @@ class GitCommand(NamedTuple):
             Quarantine.from_env(params.get("env")),
             iso_time(now),
             problem,
-            _namespace_path(params),
+            namespace_path(params),
         )
 
 
-def _namespace_path(params: Mapping[str, Any]) -> str | None:
+def namespace_path(params: Mapping[str, Any]) -> str | None:
     """The only namespace that may be reached; what Gitaly asks later is of any."""
     if params.get("changes") != ANY_CHANGES or blank(params.get("namespace_path")):
         return None
@@ -179,7 +179,7 @@ def _is_confined(target: Target, command: GitCommand) -> bool:
         return False
     project = target.container and target.container.project
     path = project.full_path if project else target.path or ""
-    return path.partition("/")[0].lower() != command.namespace_path.lower()
+    return not paths.is_below(path, command.namespace_path)
 
 
 def decide(access: Access, attempt: Attempt, command: GitCommand, run: Run) -> Decision:

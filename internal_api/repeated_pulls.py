@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from internal_api.access.git import DOWNLOAD_COMMANDS
-from internal_api.git_commands import GitCommand
+from internal_api.git_commands import GitCommand, namespace_path
 from internal_api.git_repository import NO_QUARANTINE
 from internal_api.params import to_text
 from internal_api.repository.git_access import Access
@@ -38,7 +38,7 @@ def find(
     known: Answer | None = access.answers.get((follow, kind))
     if known is None or known.day != now.date():
         return None
-    if params.get("env") or params.get("namespace_path"):
+    if params.get("env") or namespace_path(params) is not None:
         return None
     is_due = use_is_due(access.actor.key, access.settings.instance, now)
     return None if is_due else known.body

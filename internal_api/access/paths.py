@@ -40,6 +40,7 @@ _PROJECT_PATH = re.compile(
     f"(?:/(?!{_one_of(_PROJECT_ROUTES)}/){_NAMESPACE})*)"
     f"/({_CHARACTERS}{_NO_SUFFIX})"
 )
+_TOP_LEVEL = re.compile(_one_of(_TOP_LEVEL_ROUTES))
 _RESERVED = re.compile(_one_of(_PROJECT_ROUTES))
 # `oci_repository_path_regex` of `lib/gitlab/regex.rb`.
 _CREATABLE = re.compile("[a-zA-Z0-9]+(?:[._-][a-zA-Z0-9]+)*")
@@ -48,9 +49,19 @@ _TYPES = ("project", "wiki", "snippet", "design")
 _DERIVED = (".wiki", ".design")
 
 
+def is_top_level_route(name: str) -> bool:
+    """Whether something else of GitLab's stands below its own address at this name."""
+    return _TOP_LEVEL.fullmatch(name) is not None
+
+
 def normalize(path: str) -> str:
     """Strip one leading slash and one trailing `.git` from a project's path."""
     return path.removeprefix("/").removesuffix(".git")
+
+
+def is_below(path: str, root: str) -> bool:
+    """Whether a normalized path is that of something in a group at the top."""
+    return path.partition("/")[0].lower() == root.lower()
 
 
 def namespace_parsable(path: str) -> bool:

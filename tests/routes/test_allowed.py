@@ -904,7 +904,8 @@ def test_allowed_with_an_ssh_certificate(
 def test_allowed_with_an_ssh_certificate_beside_others(make_api: MakeApi) -> None:
     """What a login without a certificate was answered does not count for one."""
     api, named = make_api(world()), BY_CERTIFICATE | {"project": "Acme/private"}
-    for namespace_path, status in ((None, 200), ("other", 401), ("Acme", 200)) * 2:
+    asked = ((None, 200), ("other", 401), ("Acme", 200), (0, 401))
+    for namespace_path, status in asked * 3:
         sent = named | {"namespace_path": namespace_path}
         assert api.post_json("allowed", sent).status_int == status
 
