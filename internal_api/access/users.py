@@ -24,8 +24,8 @@ def may_log_in(user: User) -> bool:
 
     Source: `log_in`, `app/policies/global_policy.rb`.
     """
-    is_internal = user.user_type not in _NON_INTERNAL_TYPES
-    return user.state not in BLOCKED_STATES and not is_internal
+    is_person = user.user_type in _NON_INTERNAL_TYPES - {"project_bot"}
+    return is_person and user.state not in BLOCKED_STATES and bool(user.confirmed)
 
 
 def denial(user: User, external_url: str) -> str | None:

@@ -52,7 +52,7 @@ def use_is_due(key: Key | None, instance: Instance, now: datetime) -> bool:
     if key is None or instance.read_only:
         return False
     used_at = key.last_used_at
-    return used_at is None or now - datetime.fromisoformat(used_at) > _DAY
+    return used_at is None or now - datetime.fromisoformat(used_at) >= _DAY
 
 
 def record_use(connection: sqlite3.Connection, key: Key, now: datetime) -> None:

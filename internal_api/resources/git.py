@@ -327,8 +327,9 @@ class LfsObject:
         params = validate(LFS_PARAMS, req.context.params)
         oid = params["oid"] or ""
         path = self._lfs_path / oid[:2] / oid[2:4] / oid[4:]
-        # An id is hexadecimal; any other text might lead elsewhere.
-        if not (oid.isalnum() and path.is_file()):
+        # An id is hexadecimal; any other text might lead elsewhere. Unlike
+        # `Path.is_file`, this never raises.
+        if not (oid.isalnum() and os.path.isfile(path)):  # noqa: PTH113
             raise NotFound().because("there is no such LFS object")
         if params["gl_repository"] is None:
             raise InvalidParameter("gl_repository is missing")

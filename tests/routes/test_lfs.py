@@ -208,7 +208,7 @@ def test_lfs_authenticate_400(api: Api, gl_repository: object) -> None:
 
 def test_lfs_authenticate_records_the_use_of_the_key(api: Api) -> None:
     """A token is a use of the key, noted at most once a day."""
-    for hours, last_used_at in ((0, "01T12"), (24, "01T12"), (1, "02T13")):
+    for hours, last_used_at in ((0, "01T12"), (23, "01T12"), (1, "02T12")):
         api.clock.advance(hours=hours)
         api.post("lfs_authenticate", SECRET | {"key_id": 11})
         ((noted,),) = api.rows("SELECT last_used_at FROM keys WHERE id = 11")
@@ -342,6 +342,7 @@ def test_lfs_object_parameters_400(
         {"oid": OID.upper()},
         {"oid": ""},
         {"oid": "../../../etc/passwd"},
+        {"oid": "a" * 5000},
         {"oid": "0" * 64, "gl_repository": "foo"},
         {"oid": "....", "gl_repository": "foo"},
         {"gl_repository": "project-5"},
@@ -358,6 +359,7 @@ def test_lfs_object_parameters_400(
         "capitals",
         "empty",
         "path",
+        "long",
         "unknown and no identifier",
         "no id and no identifier",
         "another project",
@@ -372,6 +374,13 @@ def test_lfs_object_404(stored: Api, params: dict[str, Any]) -> None:
     """Only what a project has, and the data directory too, is found."""
     answer = stored.get("lfs", WANTED | params)
     assert (answer.status_int, answer.json) == (404, NO_PROJECT)
+
+
+def test_lfs_object_is_below_its_folder(stored: Api) -> None:
+    """Whether there are other files is not told, even to who names no repository."""
+    (stored.data.parent / "x").write_bytes(CONTENT)
+    wanted = {"oid": "....x", "gl_repository": "foo"}
+    assert stored.get("lfs", wanted).status_int == 404
 
 
 @pytest.mark.parametrize("gl_repository", ["foo", "project-0", ""])

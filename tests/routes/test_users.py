@@ -220,12 +220,12 @@ def test_key_use_is_recorded_once_a_day(api: Api, path: str) -> None:
     select = "SELECT last_used_at FROM keys WHERE id = 12"
     api.post(path, "key_id=12&otp_attempt=x")
     assert api.rows(select) == [("2022-08-01T12:00:00.000Z",)]
-    api.clock.advance(hours=24)
+    api.clock.advance(hours=23, minutes=59)
     api.post(path, "key_id=12&otp_attempt=x")
     assert api.rows(select) == [("2022-08-01T12:00:00.000Z",)]
-    api.clock.advance(seconds=1)
+    api.clock.advance(minutes=1)
     api.post(path, "key_id=12&otp_attempt=x")
-    assert api.rows(select) == [("2022-08-02T12:00:01.000Z",)]
+    assert api.rows(select) == [("2022-08-02T12:00:00.000Z",)]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -513,6 +513,8 @@ def test_manual_otp_check_400(api: Api, attempt: object, problem: str) -> None:
         {"state": "banned"},
         {"state": "blocked_pending_approval"},
         {"user_type": "support_bot"},
+        {"user_type": "project_bot"},
+        {"confirmed": False},
     ],
 )
 def test_manual_otp_check_of_a_locked_account(
