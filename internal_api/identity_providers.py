@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Protocol
 
+from internal_api.access.paths import is_top_level_route
 from internal_api.params import blank, to_text
 from internal_api.repository import routes, scim, users
 from internal_api.repository.database import Connection
@@ -219,6 +220,9 @@ def provision(connection: Connection, provider: Provider, new: NewUser) -> Ident
         return identity
     if user_id is None:
         username = _free_username(connection, username)
+        # `case_insensitive_keys` and `strip_whitespace_keys` of Devise; only ASCII's
+        # letters, as the database compares.
+        email = email.strip().encode().lower().decode()
         user = ProvisionedUser(
             username, new.name, email, provider.confirms(email), group_id
         )
@@ -231,8 +235,10 @@ def provision(connection: Connection, provider: Provider, new: NewUser) -> Ident
         raise Taken("User has already been taken")
     else:
         _check(_blank("Extern uid", extern_uid))
-    provider.enlist(connection, user_id, email)
-    return scim.create_identity(connection, group_id, user_id, extern_uid)
+    identity = scim.create_identity(connection, group_id, user_id, extern_uid)
+    # By the first address of the user, whichever was sent.
+    provider.enlist(connection, user_id, identity.email)
+    return identity
 
 
 def _free_username(connection: Connection, username: str) -> str:
@@ -241,7 +247,11 @@ def _free_username(connection: Connection, username: str) -> str:
     Source: `lib/gitlab/utils/uniquify.rb`.
     """
     names = (f"{username}{number or ''}" for number in count())
-    return next(name for name in names if not routes.is_taken(connection, name))
+    return next(
+        name
+        for name in names
+        if not (is_top_level_route(name) or routes.is_taken(connection, name))
+    )
 
 
 def _faults(user: ProvisionedUser) -> list[str]:

@@ -23,6 +23,7 @@ MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 # What most of GitLab's integer columns hold.
 MAX_INT4 = 2**31 - 1
+MIN_INT4 = -(2**31)
 # Rack's limits, and that of Ruby's JSON parser.
 MAX_PARAMETERS = 4096
 MAX_FORM_NESTING = 32

@@ -112,9 +112,12 @@ def block(connection: sqlite3.Connection, user_id: int) -> None:
 
 
 def unblock(connection: sqlite3.Connection, user_id: int) -> None:
-    """Let a blocked user in again."""
+    """Let a user in again, unless banned.
+
+    Source: `activate` of the state machine of `app/models/user.rb`.
+    """
     connection.execute(
-        "UPDATE users SET state = 'active' WHERE id = ? AND state = 'blocked'",
+        "UPDATE users SET state = 'active' WHERE id = ? AND state <> 'banned'",
         (user_id,),
     )
 

@@ -15,6 +15,7 @@ from internal_api.auth import Scheme
 from internal_api.errors import BadRequest, write_json
 from internal_api.params import (
     MAX_INT4,
+    MIN_INT4,
     array,
     blank,
     date,
@@ -85,7 +86,8 @@ def _store(
         raise _refusal(f"a purchase_xid has 1 to {MAX_PURCHASE_XID} characters")
     pack = minutes.find(connection, xid)
     if pack is None:
-        if expires_at is None or number is None or abs(number) > MAX_INT4:
+        is_number = number is not None and MIN_INT4 <= number <= MAX_INT4
+        if expires_at is None or not is_number:
             raise _refusal("a pack has a date and a number of minutes, of 32 bits")
         pack = Pack(namespace_id, expires_at.isoformat(), number, xid)
         minutes.create(connection, pack)

@@ -52,9 +52,10 @@ class Users:
         Raises:
             ScimError: The filter is not supported.
         """
-        page = read_page(req.context.params)
+        page, wanted = read_page(req.context.params), None
         try:
-            wanted = read_filter(req.context.params.get("filter"))
+            if req.context.provider.lists_users:
+                wanted = read_filter(req.context.params.get("filter"))
         except InvalidRequest as error:
             raise ScimError("Unsupported Filter").because(
                 "a filter is id, externalId or userName, then eq and a value"

@@ -27,6 +27,7 @@ from internal_api.errors import (
 )
 from internal_api.params import (
     MAX_INT4,
+    MIN_INT4,
     Param,
     boolean,
     date,
@@ -231,7 +232,7 @@ def _stored(name: str, value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bool) or name == "trial":
         return int(value or 0)
-    if isinstance(value, int) and abs(value) > MAX_INT4:
+    if isinstance(value, int) and not MIN_INT4 <= value <= MAX_INT4:
         raise BadRequest(f"{name} is out of range")
     return value
 

@@ -119,6 +119,7 @@ def test_any_namespace_may_buy(api: Api, namespace: object, id_: int) -> None:
     [
         {"number_of_minutes": 0},
         {"number_of_minutes": -1},
+        {"number_of_minutes": -(2**31)},
         {"expires_at": "1999-01-01"},
         {"purchase_xid": "x" * 32},
         {"purchase_xid": "1"},
@@ -144,6 +145,7 @@ def test_what_no_rule_forbids(api: Api, changes: dict[str, Any]) -> None:
         {"number_of_minutes": None},
         {"number_of_minutes": ""},
         {"number_of_minutes": 2**31},
+        {"number_of_minutes": -(2**31) - 1},
         {"purchase_xid": "taken"},
     ],
 )

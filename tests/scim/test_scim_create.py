@@ -322,6 +322,30 @@ def test_allowed_domains_201(api: Api, address: str, is_member: bool) -> None:  
     assert memberships(api, "jo") == expected
 
 
+def test_allowed_domains_of_the_first_address(make_api: MakeApi) -> None:
+    """Of a user who is there the first address counts, whichever was sent."""
+    address = "member@second.example"
+    user = {"username": "two", "email": "two@corp.example", "emails": [address]}
+    api = make_api(WORLD | {"users": [*WORLD["users"], user]})
+    client = Client(api, "deep/er.group", "scim-token-of-deep")
+    client.create(emails=[{"type": "work", "value": address}])
+    assert memberships(api, "two") == {("deep/er.group", 10)}
+
+
+@pytest.mark.parametrize("address", [" jo@corp.example\n", "JO@Corp.EXAMPLE"])
+def test_address_is_stored_in_one_form(api: Api, client: Client, address: str) -> None:
+    """Blanks around a new user's address do not count, nor do capitals."""
+    client.create(emails=[{"type": "work", "value": address}])
+    select = "SELECT count(*) FROM users WHERE email = 'jo@corp.example' COLLATE BINARY"
+    assert api.rows(select) == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["admin", "API", "groups", "s"])
+def test_names_of_gitlab_s_own_pages(client: Client, name: str) -> None:
+    """A new user is not called as what stands below GitLab's own address."""
+    assert client.create(userName=name).json["userName"] == f"{name}1"
+
+
 # ------------------------------------------------------------------ refusals
 
 

@@ -74,6 +74,7 @@ def test_block_204(api: Api, instance: Client, way: str) -> None:
         ("active", "blocked", "active"),
         ("deactivated", "blocked", "active"),
         ("ldap_blocked", "blocked", "active"),
+        ("blocked_pending_approval", "blocked", "active"),
         ("banned", "banned", "banned"),
     ],
 )
@@ -88,6 +89,21 @@ def test_states(
     assert state(api, "member") == blocked
     instance.patch("m")
     assert state(api, "member") == after
+
+
+@pytest.mark.parametrize(
+    "before", ["ldap_blocked", "deactivated", "blocked_pending_approval", "blocked"]
+)
+def test_whoever_is_let_in_again_is_active(
+    api: Api, instance: Client, before: str
+) -> None:
+    """Why a user was blocked meanwhile does not matter."""
+    instance.create(**MEMBER)
+    instance.delete("m")
+    with api.database.writing() as connection:
+        connection.execute("UPDATE users SET state = ? WHERE id = 3", (before,))
+    instance.patch("m", TRUE)
+    assert state(api, "member") == "active"
 
 
 def test_new_id_204(instance: Client) -> None:

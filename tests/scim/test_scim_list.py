@@ -160,12 +160,11 @@ def test_filter_reads_one_user(api: Api) -> None:
 def test_disabled_provider(api: Api) -> None:
     """A provider that is switched off lists nobody, and finds nobody but by id."""
     client = Client(api, "off", "off-token")
-    for params in ({}, {"filter": 'id eq "uid-off"'}, {"filter": "userName eq x"}):
+    filters = ('id eq "uid-off"', "userName eq x", "x")
+    for params in ({}, *({"filter": text} for text in filters)):
         found = client.list(**params)
         assert (found["totalResults"], found["Resources"]) == (0, [])
     assert client.get("uid-off").json["userName"] == "outsider"
-    answer = client.call("GET", "/Users?filter=x")
-    assert answer.json == error(412, "Unsupported Filter")
 
 
 # ------------------------------------------------------------------ pages
