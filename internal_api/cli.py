@@ -31,6 +31,8 @@ from internal_api.options import (
 
 USAGE_STATUS = 2
 NOT_READY_STATUS = 1
+# More processes or threads than any machine is asked for by intention.
+MOST_AT_ONCE = 1000
 BROKEN_PIPE_STATUS = 1
 
 write = partial(print, flush=True)
@@ -218,13 +220,13 @@ COMMANDS: Mapping[str, Command] = {
                 "--workers",
                 "Processes; else one for each core, at most 2.",
                 "N",
-                number(int, 1),
+                number(int, 1, MOST_AT_ONCE),
             ),
             Option(
                 "--threads",
                 "Threads in each process, instead of greenlets.",
                 "N",
-                number(int, 0),
+                number(int, 0, MOST_AT_ONCE),
                 default=0,
             ),
             _relative_url_root,
