@@ -23,7 +23,7 @@ def wait(url: str, timeout_s: float, root: str, ca_file: Path | None) -> None:
         url: `http://…`, `https://…`, `unix:PATH` or `http+unix://` and the encoded
             path.
         timeout_s: How long to wait, in seconds.
-        root: The relative root of an instance behind a socket.
+        root: The relative root of the instance, where the URL has no path.
         ca_file: Who signed the certificate; None asks the system.
 
     Raises:

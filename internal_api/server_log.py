@@ -10,7 +10,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
     """A logger as gunicorn uses it, without its log of requests: there is the journal.
 
     Only errors are logged: warnings quote request lines, and these may hold a token.
-    Of what errors quote, no query is logged.
+    The target of a request that an error quotes is logged without its query.
     """
 
     def __init__(self, logger: logging.Logger) -> None:

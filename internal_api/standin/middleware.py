@@ -102,7 +102,7 @@ class FaultInjector:
 
 def _answer_fault(resp: falcon.Response, status: int, rule: Rule) -> None:
     for name, value in rule.headers.items():
-        # Falcon sets no cookies so: there may be several.
+        # Falcon sets cookies in another way, which knows their parts.
         is_cookie = name.lower() == "set-cookie"
         (resp.append_header if is_cookie else resp.set_header)(name, value)
     if rule.retry_after is not None:

@@ -30,7 +30,12 @@ class SharedMemory:
     def __enter__(self) -> mmap.mmap:
         """Wait for the turn; nobody holds it for longer than a copy takes."""
         self._turn.acquire()
-        lockf(self._file, LOCK_EX)
+        try:
+            lockf(self._file, LOCK_EX)
+        except OSError:
+            # It is closed.
+            self._turn.release()
+            raise
         return self.view
 
     def __exit__(self, *_: object) -> None:
