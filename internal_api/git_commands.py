@@ -14,7 +14,7 @@ from internal_api import git_repository
 from internal_api.access import git, paths, policies
 from internal_api.access.levels import DEVELOPER, MAINTAINER
 from internal_api.access.parameters import InvalidParameter
-from internal_api.access.refs import ANY_CHANGES, has_branches, matches, parse_changes
+from internal_api.access.refs import ANY_CHANGES, has_branches, parse_changes
 from internal_api.access.values import (
     Attempt,
     Change,
@@ -25,6 +25,7 @@ from internal_api.access.values import (
     Refs,
     User,
 )
+from internal_api.access.wildcards import matches
 from internal_api.dates import iso_time
 from internal_api.git_repository import (
     GitRepository,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from internal_api.access.decisions import forbid
 from internal_api.access.instance import Instance
 from internal_api.access.levels import DEVELOPER, MAINTAINER, NO_ACCESS
-from internal_api.access.refs import branch_name, matches, tag_name
+from internal_api.access.refs import branch_name, tag_name
 from internal_api.access.values import (
     Change,
     Decision,
@@ -22,6 +22,7 @@ from internal_api.access.values import (
     ProtectedBranch,
     Refs,
 )
+from internal_api.access.wildcards import matches
 
 PUSH_CODE = "You are not allowed to push code to this project."
 

@@ -67,26 +67,3 @@ def branch_name(ref: str) -> str | None:
 def tag_name(ref: str) -> str | None:
     """The name of a tag, or None when the ref is none."""
     return ref.removeprefix(_TAG) if ref.startswith(_TAG) else None
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a name is the one of a rule, or fits its wildcards.
-
-    `*` stands for any text, even none, and even with slashes in it.
-
-    Source: `app/models/ref_matcher.rb`.
-    """
-    first, *parts = pattern.split("*")
-    if not parts:
-        return name == pattern
-    *middle, last = parts
-    if not name.startswith(first):
-        return False
-    # As early as each part may be: that leaves the most for those behind it.
-    end = len(first)
-    for part in middle:
-        start = name.find(part, end)
-        if start < 0:
-            return False
-        end = start + len(part)
-    return name.endswith(last) and end + len(last) <= len(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from internal_api.access.refs import matches
+from internal_api.access.wildcards import matches
 from internal_api.dates import iso_time
 
 # REFERENCE_EXPIRE_TIME of `lib/gitlab/reference_counter.rb`.

@@ -15,9 +15,9 @@ import msgspec
 
 from internal_api import environments
 from internal_api.access.levels import DEVELOPER, ROLES
-from internal_api.access.refs import matches
 from internal_api.access.users import denial
 from internal_api.access.values import User
+from internal_api.access.wildcards import matches
 from internal_api.auth import Scheme
 from internal_api.errors import (
     BadRequest,

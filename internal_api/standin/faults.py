@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from internal_api.access.wildcards import matches
 from internal_api.standin.board import MOST_COUNTERS, Board
 from internal_api.standin.matching import have
 
@@ -193,6 +193,6 @@ def _matches(
 ) -> bool:
     if match.method and match.method.upper() != method:
         return False
-    if match.path and not fnmatchcase(path, match.path.rstrip("/") or "/"):
+    if match.path and not matches(match.path.rstrip("/") or "/", path):
         return False
     return have(parameters, match.parameters)

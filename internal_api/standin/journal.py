@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
+from internal_api.access.wildcards import matches
 from internal_api.standin.matching import have
 from internal_api.standin.shared_memory import Numbers, SharedMemory
 
@@ -79,7 +79,7 @@ class Filter(NamedTuple):
     def takes(self, entry: Entry) -> bool:
         """Whether an entry is one of these, whatever its id."""
         return (
-            (self.path is None or fnmatchcase(entry.path, self.path))
+            (self.path is None or matches(self.path, entry.path))
             and (self.method is None or self.method == entry.method)
             and (self.status is None or self.status == entry.status)
             and entry.time >= self.since

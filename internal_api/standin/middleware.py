@@ -92,7 +92,7 @@ class FaultInjector:
             self._sleep(rule.delay)
         if rule.drop:
             req.context.reason = "fault: the connection is dropped"
-            resp.stream = _hang_up(b"")
+            resp.stream = _hang_up()
             resp.complete = True
         elif rule.status:
             req.context.reason = f"fault: status {rule.status}"
@@ -130,10 +130,12 @@ def _truncate(resp: falcon.Response, size: int) -> None:
     resp.set_stream(_hang_up(body[:size]), len(body))
 
 
-def _hang_up(beginning: bytes) -> Iterator[bytes]:
-    """A body that breaks off: servers close the connection, and gunicorn is silent."""
-    if beginning:
-        yield beginning
+def _hang_up(*beginning: bytes) -> Iterator[bytes]:
+    """A body that breaks off: servers close the connection, and gunicorn is silent.
+
+    With the first part, though it is empty, the headers are sent.
+    """
+    yield from beginning
     raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 

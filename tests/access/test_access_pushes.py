@@ -40,7 +40,7 @@ from internal_api.access.levels import (
     PUBLIC,
     REPORTER,
 )
-from internal_api.access.refs import matches, parse_changes
+from internal_api.access.refs import parse_changes
 from internal_api.access.values import (
     Actor,
     Attempt,
@@ -51,6 +51,7 @@ from internal_api.access.values import (
     Refs,
     User,
 )
+from internal_api.access.wildcards import matches
 
 TO_PROTECTED = "You are not allowed to push code to protected branches on this project."
 MERGE = "You are not allowed to merge code into protected branches on this project."

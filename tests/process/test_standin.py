@@ -93,13 +93,14 @@ def test_dropped_and_truncated_answers(serve: Serve) -> None:
     control(server, "PUT", "faults", [{"drop": True, "times": 1}])
     with pytest.raises(http.client.RemoteDisconnected):
         check(server)
-    control(server, "PUT", "faults", [{"truncate": 3, "times": 1}])
-    with closing(server.connect()) as connection:
-        connection.request("GET", CHECK)
-        answer = connection.getresponse()
-        with pytest.raises(http.client.IncompleteRead) as broken:
-            answer.read()
-    assert broken.value.partial == b'{"m'
+    for size, body in ((3, b'{"m'), (0, b"")):
+        control(server, "PUT", "faults", [{"truncate": size, "times": 1}])
+        with closing(server.connect()) as connection:
+            connection.request("GET", CHECK)
+            answer = connection.getresponse()
+            with pytest.raises(http.client.IncompleteRead) as broken:
+                answer.read()
+        assert broken.value.partial == body
     assert check(server) == 401
     assert server.stderr.count("Traceback") == 0
 

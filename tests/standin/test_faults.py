@@ -51,6 +51,8 @@ def test_fault_without_an_end_is_counted(api: StandinApi) -> None:
         ({"path": "/api/v4/internal/allowed/"}, True),
         ({"path": "/api/*"}, True),
         ({"path": "/api/v4/internal"}, False),
+        ({"path": "/api/v4/internal/allowe?"}, False),
+        ({"path": "/api/v4/internal/allowe[d]"}, False),
         ({"parameters": {"key_id": 11}}, True),
         ({"parameters": {"key_id": "11", "action": "git-upload-pack"}}, True),
         ({"parameters": {"key_id": 12}}, False),
