@@ -16,7 +16,14 @@ from internal_api.access.refs import branch_name
 from internal_api.access.values import Change, MergeRequest, Project
 
 MAX_BRANCHES = 10
+SAME_BRANCH = "You must select different branches"
 CONFLICT = "Branch conflict You can't use same project/branch for source and target"
+ANOTHER = (
+    "Validate branches Another open merge request already exists for this source "
+    "branch: !"
+)
+# What Ruby's `strip` takes away.
+_BLANKS = " \t\n\v\f\r\0"
 _NAMESPACES = {"merge_request", "mr"}
 _KEYS = {
     *("create", "target", "title", "description", "draft", "milestone"),
@@ -24,7 +31,8 @@ _KEYS = {
     *("merge_when_pipeline_succeeds", "remove_source_branch"),
 }
 
-Options = Mapping[str, str | bool]
+# One without a value is `true`.
+Options = Mapping[str, str]
 
 
 class Handled(NamedTuple):
@@ -42,13 +50,14 @@ class Handled(NamedTuple):
 
 
 def push_options(raw: Iterable[str]) -> Options:
-    """The options for merge requests, by key; one without a value is true."""
-    options: dict[str, str | bool] = {}
+    """The options for merge requests, by key."""
+    options: dict[str, str] = {}
     for option in raw:
         namespace, _, rest = option.lstrip(".").partition(".")
         key, _, value = rest.partition("=")
-        if namespace.strip() in _NAMESPACES and key.strip() in _KEYS:
-            options[key.strip()] = value.strip() or True
+        name = key.strip(_BLANKS)
+        if namespace.strip(_BLANKS) in _NAMESPACES and name in _KEYS:
+            options[name] = value.strip(_BLANKS) or "true"
     return options
 
 
@@ -60,17 +69,11 @@ def pushed_branches(project: Project, changes: Iterable[Change]) -> list[str]:
     return [name for name in branches if name and name != project.default_branch]
 
 
-def handle_push_options(
-    project: Project,
-    merge_requests: Iterable[MergeRequest],
-    branches: list[str],
-    options: Options,
-    *,
-    target_exists: bool,
-) -> Handled:
-    """What the options ask for the pushed branches, or why that cannot be."""
+def faults(
+    project: Project, branches: list[str], options: Options, *, target_exists: bool
+) -> list[str]:
+    """Why the options cannot be done at all."""
     errors = []
-    target = str(options.get("target", project.default_branch))
     if project.merge_requests_access_level == FEATURE_DISABLED:
         path = project.full_path
         errors.append(f"Merge requests are not enabled for project {path}")
@@ -80,25 +83,69 @@ def handle_push_options(
             f"limit is {MAX_BRANCHES})"
         )
     if "target" in options and not target_exists:
+        target = options["target"]
         errors.append(f"Target branch {project.full_path}:{target} does not exist")
-    handled = Handled({}, {}, errors)
-    if errors:
-        return handled
-    existing = {request.source_branch: request for request in merge_requests}
+    return errors
+
+
+def handle_push_options(
+    project: Project,
+    merge_requests: Iterable[MergeRequest],
+    branches: list[str],
+    options: Options,
+    *,
+    target_exists: bool,
+) -> Handled:
+    """What the options ask for the pushed branches, or why that cannot be."""
+    handled = Handled({}, {}, [])
+    target, existing = options.get("target", project.default_branch), [*merge_requests]
     for branch in branches:
-        request = existing.get(branch)
-        if request is None and "create" not in options:
-            errors.append(
-                "A merge_request.create push option is required to create a merge "
-                f"request for branch {branch}"
-            )
-        elif branch == target:
-            errors.append(CONFLICT)
-        elif request is None:
-            handled.create[branch] = target
-        elif "target" in options:
-            handled.retarget[request.iid] = target
+        error = None
+        requests = [each for each in existing if each.source_branch == branch]
+        for request in requests:
+            error = error or _retarget(request, requests, options, handled)
+        if not requests:
+            error = _creation_error(branch, target, options, target_exists)
+            if error is None:
+                handled.create[branch] = target
+        if error:
+            handled.errors.append(error)
     return handled
+
+
+def _creation_error(
+    branch: str,
+    target: str,
+    options: Options,
+    target_exists: bool,  # noqa: FBT001 - named where it is asked
+) -> str | None:
+    if "create" not in options:
+        return (
+            "A merge_request.create push option is required to create a merge "
+            f"request for branch {branch}"
+        )
+    if branch == target:
+        return SAME_BRANCH
+    return None if target_exists else f'Target branch "{target}" does not exist'
+
+
+def _retarget(
+    request: MergeRequest,
+    others: Iterable[MergeRequest],
+    options: Options,
+    handled: Handled,
+) -> str | None:
+    """Let a merge request have another target, or say why it cannot."""
+    target = options.get("target")
+    if target is None:
+        return None
+    if target == request.source_branch:
+        return CONFLICT
+    for other in others:
+        if other.iid != request.iid and other.target_branch == target:
+            return f"{ANOTHER}{other.iid}"
+    handled.retarget[request.iid] = target
+    return None
 
 
 def messages(

@@ -53,6 +53,7 @@ def receive(
     Raises:
         InvalidParameter: `gl_repository`, `project` or `changes` is malformed.
     """
+    push_options = _push_options(params.get("push_options"))
     access = git_access.find(connection, params)
     container = access.target.container
     if gl_repository := to_text(params.get("gl_repository")):
@@ -68,7 +69,7 @@ def receive(
         if names is not None:
             own = own._replace(empty_repo=not has_branches(names))
     push = _Push(own, changes, names)
-    warning = _handle_push_options(connection, access, push, params)
+    warning = _handle_push_options(connection, access, push, push_options)
     banner = pushes.banner(connection, project and project.full_path, now)
     basic = _merge_request_messages(connection, access, push)
     if access.actor.user and container:
@@ -85,24 +86,27 @@ def receive(
     ]
 
 
+def _push_options(sent: object) -> list[str]:
+    """The push options as they were sent: a list, or a single one."""
+    options = sent if isinstance(sent, list) else [sent]
+    return [option if isinstance(option, str) else "" for option in options]
+
+
 def _handle_push_options(
     connection: sqlite3.Connection,
     access: Access,
     push: _Push,
-    params: Mapping[str, Any],
+    raw: list[str],
 ) -> str | None:
     """Do what the push options say; what cannot be done becomes a warning."""
-    sent = params.get("push_options")
-    raw = [str(option) for option in (sent if isinstance(sent, list) else [sent or ""])]
     options = merge_requests.push_options(raw)
     if not options or access.target.container is None:
         return None
     if push.project is None:
         errors = ["Push options are only supported for projects"]
-    elif access.actor.user is None:
-        errors = ["User is required"]
     else:
-        errors = _apply(connection, push.project, push, options)
+        has_user = access.actor.user is not None
+        errors = _apply(connection, push.project, push, options, has_user=has_user)
     if not errors:
         return None
     quoted = " ".join(f"'{option}'" for option in raw)
@@ -115,16 +119,26 @@ def _apply(
     project: Project,
     push: _Push,
     options: merge_requests.Options,
+    *,
+    has_user: bool,
 ) -> list[str]:
-    target = str(options.get("target", project.default_branch))
+    target = options.get("target", project.default_branch)
     if push.names is None:
         target_exists = refs.branch_exists(connection, project.id, target)
     else:
         target_exists = f"refs/heads/{target}" in push.names
+    branches = merge_requests.pushed_branches(project, push.changes)
+    errors = merge_requests.faults(
+        project, branches, options, target_exists=target_exists
+    )
+    if not has_user:
+        errors.insert(0, "User is required")
+    if errors:
+        return errors
     handled = merge_requests.handle_push_options(
         project,
         refs.merge_requests(connection, project.id),
-        merge_requests.pushed_branches(project, push.changes),
+        branches,
         options,
         target_exists=target_exists,
     )

@@ -325,6 +325,11 @@ NEEDS_CREATE = (
     "A merge_request.create push option is required to create a merge request for "
     "branch {}"
 )
+TWIN = (
+    "Validate branches Another open merge request already exists for this source "
+    "branch: !"
+)
+SAME_BRANCH = "You must select different branches"
 CONFLICT = "Branch conflict You can't use same project/branch for source and target"
 MANY = "".join(f"{ZEROS} {NEW} refs/heads/b{n}\n" for n in range(11))
 
@@ -357,7 +362,17 @@ MANY = "".join(f"{ZEROS} {NEW} refs/heads/b{n}\n" for n in range(11))
                 "Target branch Acme/private:none does not exist",
             ],
         ),
-        (["mr.create", "mr.target=fresh"], {}, [CONFLICT]),
+        (["mr.create", "mr.target=fresh"], {}, [SAME_BRANCH]),
+        (
+            ["mr.create", "mr.target"],
+            {},
+            ["Target branch Acme/private:true does not exist"],
+        ),
+        (
+            ["mr.create", "mr.target=none"],
+            {"identifier": "user-999"},
+            ["User is required", "Target branch Acme/private:none does not exist"],
+        ),
         (
             ["mr.target=feature"],
             {"changes": f"{OLD} {NEW} refs/heads/feature"},
@@ -442,6 +457,30 @@ def test_post_receive_retargets_merge_request(make_api: MakeApi) -> None:
     assert merge_requests(api) == [(7, "feature", "a")]
 
 
+def test_post_receive_retargets_no_twin(make_api: MakeApi) -> None:
+    """No two merge requests have the same branches."""
+    opened = [
+        {"iid": iid, "source_branch": "feature", "target_branch": target}
+        for iid, target in ((7, "main"), (8, "a"))
+    ]
+    api = make_api(private(branches=["a", "main"], merge_requests_open=opened))
+    change, options = f"{OLD} {NEW} refs/heads/feature", ["mr.target=main"]
+    (kind, text), _link = post_receive(api, change, push_options=options)
+    assert (kind, text) == ("alert", warning(options, f"{TWIN}7"))
+    assert merge_requests(api) == [(7, "feature", "main"), (8, "feature", "a")]
+
+
+def test_post_receive_creates_no_merge_request_into_nothing(make_api: MakeApi) -> None:
+    """The default branch may be a target that is not there, too."""
+    api, options = make_api(private(branches=["other"])), ["mr.create"]
+    messages = post_receive(api, push_options=options)
+    assert messages[0] == (
+        "alert",
+        warning(options, 'Target branch "main" does not exist'),
+    )
+    assert merge_requests(api) == []
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -453,6 +492,7 @@ def test_post_receive_retargets_merge_request(make_api: MakeApi) -> None:
         [""],
         [[]],
         ["another push option"],
+        ["mr.create\u00a0"],
         ["ci.skip"],
         ["merge_request"],
         ["merge_request.unknown"],
@@ -541,7 +581,8 @@ def test_post_receive_remembers_refs(make_api: MakeApi) -> None:
     post_receive(api, "\n".join(lines))
     assert names(api) == ["refs/heads/fresh", "refs/heads/main", "refs/tags/v1"]
     target = post_receive(api, push_options=["mr.create", "mr.target=fresh"])
-    assert target[0] == ("alert", warning(["mr.create", "mr.target=fresh"], CONFLICT))
+    text = warning(["mr.create", "mr.target=fresh"], SAME_BRANCH)
+    assert target[0] == ("alert", text)
     change = f"{ZEROS} {NEW} refs/heads/more\n"
     messages = post_receive(api, change, push_options=["mr.create", "mr.target=fresh"])
     assert messages == [("basic", existing("more", 1))]
