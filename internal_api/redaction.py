@@ -17,6 +17,8 @@ SENSITIVE_NAMES = (
     r"|otp.?attempt|recovery.?codes|(?:access|api|private).?key"
 )
 _NAME = re.compile(r"[\w.-]*")
+# A push option: its value is that of a variable in the pipeline.
+_CI_VARIABLE = re.compile(r"[\s.]*ci\s*\.\s*variable\s*=", re.IGNORECASE)
 _JSON_START = re.compile(r'[\s\ufeff]*[{["]')
 
 
@@ -58,9 +60,11 @@ class Redaction(NamedTuple):
             return self._members(value, depth)
         if isinstance(value, list):
             return [self._walk(member, depth + 1) for member in value]
-        if isinstance(value, str) and _JSON_START.match(value):
+        if not isinstance(value, str):
+            return value
+        if _JSON_START.match(value):
             return self._text(value, depth)
-        return value
+        return self.mark if _CI_VARIABLE.match(value) else value
 
     def _members(self, members: Mapping[str, Any], depth: int) -> dict[str, Any]:
         secrets = {name for name in members if self.names.search(name)}

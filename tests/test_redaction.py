@@ -36,6 +36,18 @@ WRAPPERS: list[Any] = [
 
 
 @BOTH
+@pytest.mark.parametrize(
+    "option", ["ci.variable=A=hush", " ci . variable =A=hush", "..CI.variable=hush"]
+)
+def test_variables_of_pipelines_are_hidden(redaction: Redaction, option: str) -> None:
+    """What a push hands on to a pipeline may well be a secret."""
+    for sent in ([option, "ci.skip"], option):
+        shown = str(redaction({"push_options": sent}))
+        assert HUSH not in shown
+        assert ("ci.skip" in shown) is isinstance(sent, list)
+
+
+@BOTH
 @given(
     st.sampled_from(SECRETS),
     st.sampled_from([HUSH, [HUSH], {"a": [HUSH]}]),
