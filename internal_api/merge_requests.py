@@ -7,7 +7,7 @@ Source: `lib/gitlab/push_options.rb`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote_plus
 
@@ -100,16 +100,14 @@ def handle_push_options(
     handled = Handled({}, {}, [])
     target, existing = options.get("target", project.default_branch), [*merge_requests]
     for branch in branches:
-        error = None
         requests = [each for each in existing if each.source_branch == branch]
-        for request in requests:
-            error = error or _retarget(request, requests, options, handled)
-        if not requests:
-            error = _creation_error(branch, target, options, target_exists)
-            if error is None:
-                handled.create[branch] = target
-        if error:
+        if requests:
+            if "target" in options:
+                handled.errors.extend(_retarget(requests, target, handled))
+        elif error := _creation_error(branch, target, options, target_exists):
             handled.errors.append(error)
+        else:
+            handled.create[branch] = target
     return handled
 
 
@@ -130,22 +128,19 @@ def _creation_error(
 
 
 def _retarget(
-    request: MergeRequest,
-    others: Iterable[MergeRequest],
-    options: Options,
-    handled: Handled,
-) -> str | None:
-    """Let a merge request have another target, or say why it cannot."""
-    target = options.get("target")
-    if target is None:
-        return None
-    if target == request.source_branch:
-        return CONFLICT
-    for other in others:
-        if other.iid != request.iid and other.target_branch == target:
-            return f"{ANOTHER}{other.iid}"
-    handled.retarget[request.iid] = target
-    return None
+    requests: Iterable[MergeRequest], target: str, handled: Handled
+) -> Iterator[str]:
+    """Let the merge requests of a branch have another target, or say why not."""
+    targets = {request.iid: request.target_branch for request in requests}
+    for request in requests:
+        others = (iid for iid, into in targets.items() if into == target)
+        twin = next((iid for iid in others if iid != request.iid), None)
+        if target == request.source_branch:
+            yield CONFLICT
+        elif twin:
+            yield f"{ANOTHER}{twin}"
+        else:
+            handled.retarget[request.iid] = targets[request.iid] = target
 
 
 def messages(

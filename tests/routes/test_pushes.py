@@ -468,6 +468,11 @@ def test_post_receive_retargets_no_twin(make_api: MakeApi) -> None:
     (kind, text), _link = post_receive(api, change, push_options=options)
     assert (kind, text) == ("alert", warning(options, f"{TWIN}7"))
     assert merge_requests(api) == [(7, "feature", "main"), (8, "feature", "a")]
+    api = make_api(private(branches=["b"], merge_requests_open=opened))
+    options = ["mr.target=b"]
+    (kind, text), _link = post_receive(api, change, push_options=options)
+    assert (kind, text) == ("alert", warning(options, f"{TWIN}7"))
+    assert merge_requests(api) == [(7, "feature", "b"), (8, "feature", "a")]
 
 
 def test_post_receive_creates_no_merge_request_into_nothing(make_api: MakeApi) -> None:
