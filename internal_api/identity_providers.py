@@ -206,7 +206,10 @@ def provision(connection: Connection, provider: Provider, new: NewUser) -> Ident
     if new.missing:
         named = ", ".join(f":{name}" for name in new.missing)
         raise NotSaved(f"Missing params: [{named}]")
-    extern_uid, email = new.extern_uid or "", new.email or ""
+    extern_uid = new.extern_uid or ""
+    # `case_insensitive_keys` and `strip_whitespace_keys` of Devise; only ASCII's
+    # letters, as the database compares.
+    email = (new.email or "").strip().encode().lower().decode()
     username, group_id = new.username or "", provider.group_id
     identity = scim.find_identity(connection, group_id, extern_uid)
     if identity and provider.has(connection, identity.user_id):
@@ -220,9 +223,6 @@ def provision(connection: Connection, provider: Provider, new: NewUser) -> Ident
         return identity
     if user_id is None:
         username = _free_username(connection, username)
-        # `case_insensitive_keys` and `strip_whitespace_keys` of Devise; only ASCII's
-        # letters, as the database compares.
-        email = email.strip().encode().lower().decode()
         user = ProvisionedUser(
             username, new.name, email, provider.confirms(email), group_id
         )

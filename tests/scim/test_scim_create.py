@@ -338,6 +338,8 @@ def test_address_is_stored_in_one_form(api: Api, client: Client, address: str) -
     client.create(emails=[{"type": "work", "value": address}])
     select = "SELECT count(*) FROM users WHERE email = 'jo@corp.example' COLLATE BINARY"
     assert api.rows(select) == [(1,)]
+    again = client.create(emails=[{"type": "work", "value": address}], externalId="b")
+    assert again.json["id"] == "uid-new"
 
 
 @pytest.mark.parametrize("name", ["admin", "API", "groups", "s"])
