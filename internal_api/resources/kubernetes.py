@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import falcon
 
 from internal_api import git_commands
-from internal_api.access import policies
+from internal_api.access import paths, policies
 from internal_api.access.values import Container, Project
 from internal_api.auth import Scheme
 from internal_api.errors import BadRequest, NotFound, write_json
@@ -199,7 +199,7 @@ def _find_project(database: Database, project_id: object) -> _FoundProject:
         isinstance(project_id, str) and _PROJECT_ID.fullmatch(project_id)
     ):
         named = {"gl_repository": f"project-{to_id(project_id)}"}
-    elif isinstance(project_id, str) and "/" in project_id:
+    elif isinstance(project_id, str) and _is_full_path(project_id):
         named = {"project": project_id}
     else:
         raise NotFound().because("id is neither a number nor a full path")
@@ -211,6 +211,11 @@ def _find_project(database: Database, project_id: object) -> _FoundProject:
     if not (container and container.type == "project" and container.project):
         raise NotFound().because("there is no such project")
     return _FoundProject(container, container.project, access)
+
+
+def _is_full_path(text: str) -> bool:
+    """Whether it is a path as such: Git alone takes `/` before it and `.git` behind."""
+    return "/" in text and paths.normalize(text) == text
 
 
 def _repository(found: _FoundProject) -> dict[str, Any]:

@@ -128,6 +128,8 @@ def test_the_own_project_is_for_its_agent_only(api: Api) -> None:
         ("former/path", PUBLIC),
         ("top/config", CONFIG_PROJECT),
         ("top/members", None),
+        ("/top/public", None),
+        ("top/public.git", None),
         ("top/public.wiki", None),
         ("top/public.design", None),
         ("top/none", None),
