@@ -163,8 +163,10 @@ def requests(
 def header(data: Path, client: str) -> None:
     """Print the header that authenticates a client, for curl's --header."""
     from internal_api import client_headers  # noqa: PLC0415
-    from internal_api.secret_files import read  # noqa: PLC0415
+    from internal_api.secret_files import read_kas, read_shell  # noqa: PLC0415
 
+    # The other client's may not be there.
+    read = read_kas if client == "kas" else read_shell
     write(client_headers.HEADERS[client](read(Config(data))))
 
 

@@ -13,30 +13,28 @@ from collections.abc import Callable, Mapping
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
 
-from internal_api.secret_files import Secrets
-
 LIFETIME_S = 60
 
 
-def shell(secrets: Secrets) -> str:
+def shell(secret: bytes) -> str:
     """The token of GitLab Shell and Gitaly."""
-    token = _signed({"iss": "gitlab-shell"}, secrets.shell.strip())
+    token = _signed({"iss": "gitlab-shell"}, secret.strip())
     return f"Gitlab-Shell-Api-Request: {token}"
 
 
-def shared_secret(secrets: Secrets) -> str:
+def shared_secret(secret: bytes) -> str:
     """The secret itself, as GitLab Shell sent it until version 14.12."""
-    encoded = base64.b64encode(secrets.shell.rstrip(b"\r\n"))
+    encoded = base64.b64encode(secret.rstrip(b"\r\n"))
     return f"Gitlab-Shared-Secret: {encoded.decode()}"
 
 
-def kas(secrets: Secrets) -> str:
+def kas(secret: bytes) -> str:
     """The token of the agent server."""
-    token = _signed({"iss": "gitlab-kas", "aud": ["gitlab"]}, secrets.kas)
+    token = _signed({"iss": "gitlab-kas", "aud": ["gitlab"]}, secret)
     return f"Gitlab-Kas-Api-Request: {token}"
 
 
-HEADERS: Mapping[str, Callable[[Secrets], str]] = {
+HEADERS: Mapping[str, Callable[[bytes], str]] = {
     "shell": shell,
     "shared-secret": shared_secret,
     "kas": kas,

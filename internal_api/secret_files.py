@@ -40,17 +40,34 @@ class Secrets(NamedTuple):
         return "Secrets()"
 
 
-def read(config: Config) -> Secrets:
-    """Read the secrets.
+def read_shell(config: Config) -> bytes:
+    """Read the secret of GitLab Shell and Gitaly.
 
     Raises:
-        SecretError: A file is empty, or not what its client expects.
-        OSError: A file cannot be read.
+        SecretError: The file is empty.
+        OSError: It cannot be read.
     """
     shell = config.shell_secret_path.read_bytes()
     if not shell.strip():
         raise SecretError(f"{config.shell_secret_path}: the secret is empty")
-    return Secrets(shell, _kas_secret(config.kas_secret_path))
+    return shell
+
+
+def read_kas(config: Config) -> bytes:
+    """Read the secret of kas.
+
+    Raises:
+        SecretError: The file does not hold what kas expects.
+        OSError: It cannot be read.
+    """
+    path = config.kas_secret_path
+    try:
+        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except binascii.Error:
+        secret = b""
+    if len(secret) != KAS_SECRET_BYTES:
+        raise SecretError(f"{path}: expected Base64 of {KAS_SECRET_BYTES} bytes")
+    return secret
 
 
 def read_or_create(config: Config) -> Secrets:
@@ -64,17 +81,7 @@ def read_or_create(config: Config) -> Secrets:
     kas = base64.b64encode(secrets.token_bytes(KAS_SECRET_BYTES))
     _create(config.shell_secret_path, secrets.token_hex(SHELL_SECRET_BYTES).encode())
     _create(config.kas_secret_path, kas)
-    return read(config)
-
-
-def _kas_secret(path: Path) -> bytes:
-    try:
-        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
-    except binascii.Error:
-        secret = b""
-    if len(secret) != KAS_SECRET_BYTES:
-        raise SecretError(f"{path}: expected Base64 of {KAS_SECRET_BYTES} bytes")
-    return secret
+    return Secrets(read_shell(config), read_kas(config))
 
 
 def _create(path: Path, content: bytes) -> None:

@@ -90,7 +90,9 @@ class InternalApi:
         Args:
             client: `shell`, `shared-secret` or `kas`.
         """
-        name, _, value = HEADERS[client](self._secrets).partition(": ")
+        secrets = self._secrets
+        secret = secrets.kas if client == "kas" else secrets.shell
+        name, _, value = HEADERS[client](secret).partition(": ")
         return {name: value}
 
     def config(self, client: str) -> str:

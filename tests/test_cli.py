@@ -20,7 +20,6 @@ from internal_api.cli import COMMANDS, run
 from internal_api.config import Config, ConfigError
 from internal_api.listeners import parse
 from internal_api.options import UsageError
-from internal_api.secret_files import Secrets
 
 CONFIG = Config(Path("/data"), relative_url_root="/gitlab")
 TCP = parse("127.0.0.1:3001")
@@ -298,9 +297,9 @@ def test_unknown_port() -> None:
 )
 def test_token(client: str, name: str, claims: dict[str, Any]) -> None:
     """A token is signed as its client signs, and lives for a minute."""
-    secrets = Secrets(b"s" * 32 + b"\n", bytes(32))
     key = {"shell": b"s" * 32, "kas": bytes(32)}[client]
-    given, _, token = client_headers.HEADERS[client](secrets).partition(": ")
+    secret = b"s" * 32 + b"\n" if client == "shell" else key
+    given, _, token = client_headers.HEADERS[client](secret).partition(": ")
     payload = jwt.decode(
         token, key, algorithms=["HS256"], audience="gitlab" if "aud" in claims else None
     )
@@ -311,12 +310,11 @@ def test_token(client: str, name: str, claims: dict[str, Any]) -> None:
 
 def test_token_of_a_short_secret() -> None:
     """A secret that is short is used without a word."""
-    secrets = Secrets(b"short", bytes(32))
-    assert client_headers.shell(secrets).startswith("Gitlab-Shell-Api-Request: ")
+    assert client_headers.shell(b"short").startswith("Gitlab-Shell-Api-Request: ")
 
 
 @pytest.mark.parametrize("secret", [b"secret", b" a secret\t"])
 def test_shared_secret(secret: bytes) -> None:
     """The secret is sent as Base64, without the end of its line, but with blanks."""
-    header = client_headers.shared_secret(Secrets(secret + b"\n", bytes(32)))
+    header = client_headers.shared_secret(secret + b"\n")
     assert header == f"Gitlab-Shared-Secret: {base64.b64encode(secret).decode()}"

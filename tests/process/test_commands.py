@@ -74,6 +74,21 @@ def test_seed_makes_the_data_directory(tmp_path: Path) -> None:
     assert run("header", "kas", "--data", data).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("client", "other"), [("shell", "kas"), ("shared-secret", "kas"), ("kas", "shell")]
+)
+def test_header_needs_the_secret_of_its_client_only(
+    client: str, other: str, tmp_path: Path
+) -> None:
+    """Where the secret of another client is not there, or is none, nobody minds."""
+    assert run("seed", "demo", "--data", tmp_path).returncode == 0
+    secret = tmp_path / f".gitlab_{other}_secret"
+    secret.write_text("")
+    assert run("header", client, "--data", tmp_path).returncode == 0
+    secret.unlink()
+    assert run("header", client, "--data", tmp_path).returncode == 0
+
+
 def test_seed_is_all_or_nothing(tmp_path: Path) -> None:
     """Of several seeds with a mistake in one, none is loaded."""
     bad = tmp_path / "bad.json"
