@@ -291,8 +291,10 @@ def _push_that_hangs(serve: Serve, tmp_path: Path) -> tuple[Server, Future[Any],
     asked, told = tmp_path / "asked", tmp_path / "told"
     git = tmp_path / "bin" / "git"
     git.parent.mkdir()
+    # Ctrl-C is for all processes of a terminal; this one goes on.
     git.write_text(
-        f"#!/bin/sh\ntouch {asked}\nwhile ! [ -e {told} ]; do sleep 0.05; done\n"
+        f"#!/bin/sh\ntrap '' INT\ntouch {asked}\n"
+        f"while ! [ -e {told} ]; do sleep 0.05; done\n"
     )
     git.chmod(0o755)
     env = {"PATH": f"{git.parent}:{os.environ['PATH']}"}
