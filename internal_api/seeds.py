@@ -126,6 +126,7 @@ def _parse(text: str) -> Any:
         except msgspec.DecodeError:
             pass  # YAML has mappings in braces, too.
         else:
+            # msgspec keeps the last of two in silence.
             json.loads(text, object_pairs_hook=_once)
             return value
     value = yaml.load(text, _Loader)  # noqa: S506 (it is safe)

@@ -33,7 +33,13 @@ MOST_AT_ONCE = 4
 
 
 class Worker(AsyncWorker):
-    """Serves until SIGTERM, then finishes the running requests."""
+    """Serves until SIGTERM, then finishes the running requests.
+
+    Attributes:
+        app: A `Server`, which knows whether there is a master.
+    """
+
+    app: Any
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -80,9 +86,8 @@ class Worker(AsyncWorker):
         for listener in self.sockets:
             listener.setblocking(False)  # noqa: FBT003 - Python's
             self._listen(listener)
-        # The application is that of gunicorn, or one of our own.
-        if life := getattr(self.app, "life", None):
-            self._live_no_longer_than_the_master(*life)
+        if self.app.life:
+            self._live_no_longer_than_the_master(*self.app.life)
         self._beat()
         try:
             self.loop.run_forever()
